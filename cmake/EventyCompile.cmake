@@ -1,0 +1,19 @@
+# How our own sources are compiled: warnings, sanitizers. Users of the library get none of it.
+add_library(eventy_compile INTERFACE)
+target_include_directories(eventy_compile INTERFACE "${PROJECT_SOURCE_DIR}/include" "${PROJECT_BINARY_DIR}/include"
+                                                    "${PROJECT_SOURCE_DIR}/src")
+target_compile_options(eventy_compile INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor
+                                                -Wold-style-cast -Woverloaded-virtual)
+if(EVENTY_WARNINGS_AS_ERRORS)
+  target_compile_options(eventy_compile INTERFACE -Werror)
+endif()
+if(EVENTY_SANITIZE)
+  add_compile_options(-fsanitize=${EVENTY_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${EVENTY_SANITIZE})
+endif()
+
+# A layer of the library: its objects, for the library and for the tests that need no more than this layer.
+function(eventy_layer name)
+  add_library(${name} OBJECT ${ARGN})
+  target_link_libraries(${name} PUBLIC eventy_compile eventy_dependencies)
+endfunction()

@@ -1,0 +1,77 @@
+// The connections of one redis::Client, and who waits for what on them.
+#pragma once
+#include <eventy/redis.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "redis/client/reply.hpp"
+#include "store/store.hpp"
+
+namespace eventy::redis {
+
+using detail::Callback;
+using detail::Deadline;
+using detail::Done;
+
+/// One command, already in RESP. It is sent again after a lost connection, so it has to be one that may be applied
+/// twice: all commands of this library are (reads, or scripts that recognise a call they have seen).
+struct Command {
+    std::string wire = {};  // the RESP array
+    std::string name = {};  // "EVALSHA publish": for messages
+    std::string key = {};   // for messages; empty where there is none
+};
+
+/// Makes the command; `args` begins with the command's name, which also becomes `name`.
+Command make_command(const std::vector<std::string_view>& args, std::string key = {});
+
+/// Everything on the client's I/O thread, callbacks too, none before the function that took it returned.
+///
+/// Commands are answered in the order of `send`, also across reconnects: what was written and not answered is written
+/// again, in order, before anything newer.
+class ClientCore {
+public:
+    ClientCore(detail::IoThread&, ClientOptions);
+    ~ClientCore();  // on the I/O thread, or when that has stopped; outstanding callbacks are dropped
+    ClientCore(const ClientCore&) = delete;
+    ClientCore& operator=(const ClientCore&) = delete;
+
+    const ClientOptions& options() const;
+
+    /// An error reply is a value (`Reply::is_error`). Failures: `timeout` at the deadline (a command that was written
+    /// by then may still be applied), `connection` at once where waiting will not mend it (the password, the database).
+    /// Without a deadline it waits as long as it takes.
+    void send(Command, Deadline, Callback<Reply>);
+
+    /// Calls back with success when the command connection is usable; with why not when it cannot become so by waiting,
+    /// or at the deadline.
+    void wait_ready(Deadline, Callback<Done>);
+
+    /// Blocks on the list (BLPOP) on the connection for waits and calls `woken` for each element popped, and after each
+    /// reconnect, until `stop_waiting`. One wait per key. An element that comes for nobody is handed to `orphaned`.
+    void wait_list(std::string key, std::function<void()> woken);
+    void stop_waiting(const std::string& key);
+    void set_orphaned(std::function<void(std::string key)>);
+
+    /// Messages of a channel on the connection for pub/sub, which exists while somebody listens. `ready` once Redis has
+    /// confirmed it; `gap` after each reconnect. `token` is the caller's own and unique.
+    struct Listener {
+        std::function<void(std::string_view payload)> message = {};
+        std::function<void()> gap = {};
+    };
+    void listen(std::uint64_t token, std::string channel, Listener, Callback<Done> ready);
+    void unlisten(std::uint64_t token);
+
+    /// Called after each time the command connection was lost and is usable again, before anything newer than the
+    /// resent commands is written.
+    void on_reconnect(std::uint64_t token, std::function<void()>);
+    void remove_on_reconnect(std::uint64_t token);
+
+private:
+    class Impl;
+    std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace eventy::redis
