@@ -44,7 +44,6 @@ public:
 
 private:
     std::shared_ptr<detail::SubscriptionState> state_;
-    std::string id_;
 };
 
 }  // namespace eventy

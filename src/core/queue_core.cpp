@@ -1,0 +1,526 @@
+#include "core/queue_core.hpp"
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "base/log.hpp"
+#include "core/identity.hpp"
+#include "core/names.hpp"
+#include "core/page_id.hpp"
+#include "core/running_scope.hpp"
+#include "core/watch_thread.hpp"
+
+namespace eventy::detail {
+
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr std::size_t most_events_a_publish = 1000;
+constexpr std::size_t most_bytes_a_publish = std::size_t{32} * 1024 * 1024;
+constexpr std::size_t most_payload_bytes = std::size_t{16} * 1024 * 1024;
+constexpr std::size_t most_key_bytes = 1024;
+constexpr std::size_t most_header_bytes = std::size_t{64} * 1024;
+// For how long the last handle waits for the server to take the last outcomes; healthy ones need a thousandth of it.
+constexpr auto patience_of_destructors = milliseconds(250);
+
+int hardware_threads() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
+
+std::size_t check_events(const std::vector<std::string>& payloads, const PublishOptions& options,
+                         const std::string& headers) {
+    const auto refuse = [](errc code, const std::string& message) { throw Error(code, "cannot publish: " + message); };
+    if (payloads.size() > most_events_a_publish) {
+        refuse(errc::invalid_argument, std::to_string(payloads.size()) + " events in one call; at most " +
+                                           std::to_string(most_events_a_publish) + " are published together");
+    }
+    if (options.key.size() > most_key_bytes) {
+        refuse(errc::invalid_argument, "the key has " + std::to_string(options.key.size()) + " bytes; at most " +
+                                           std::to_string(most_key_bytes) + " are allowed");
+    }
+    if (headers.size() > most_header_bytes) {
+        refuse(errc::invalid_argument, "the headers have " + std::to_string(headers.size()) + " bytes; at most " +
+                                           std::to_string(most_header_bytes) + " are allowed");
+    }
+    std::size_t bytes = 0;
+    for (const auto& payload : payloads) {
+        if (payload.size() > most_payload_bytes) {
+            refuse(errc::payload_too_large, "the payload has " + std::to_string(payload.size()) + " bytes; at most " +
+                                                std::to_string(most_payload_bytes) + " are allowed");
+        }
+        bytes += payload.size() + options.key.size() + headers.size();
+    }
+    if (bytes > most_bytes_a_publish) {
+        refuse(errc::invalid_argument, "the events of one call have " + std::to_string(bytes) +
+                                           " bytes together; at most " + std::to_string(most_bytes_a_publish) +
+                                           " are published together");
+    }
+    return bytes;
+}
+
+Timestamp from_us(std::int64_t us) { return Timestamp(Timestamp::time_point(std::chrono::microseconds(us))); }
+
+}  // namespace
+
+// -- opening ---------------------------------------------------------------------------------------------------------
+
+QueueCore::QueueCore(std::shared_ptr<QueueContext> context)
+    : context_(std::move(context)), publisher_(std::make_shared<Publisher>(context_)) {}
+
+QueueCore::~QueueCore() { context_->backend->release(context_->name); }
+
+std::shared_ptr<QueueCore> QueueCore::open(std::shared_ptr<Backend> backend, QueueSettings settings,
+                                           std::type_index payload_type, std::shared_ptr<HandlerPool> pool) {
+    check_settings(settings);
+    QueueName name{settings.key_prefix, settings.event_type};
+    if (!backend->claim(name, payload_type)) {
+        throw Error(errc::name_taken, "the event type " + quoted(name.type) + " under the prefix " +
+                                          quoted(name.prefix) + " is used for another C++ type on this client; give " +
+                                          "one of the two a name of its own (event_name)");
+    }
+    if (!pool) {
+        pool = std::make_shared<HandlerPool>(settings.concurrency.value_or(hardware_threads()));
+    }
+    auto context = std::make_shared<QueueContext>(QueueContext{.backend = std::move(backend),
+                                                               .name = std::move(name),
+                                                               .settings = std::move(settings),
+                                                               .worker_id = make_worker_id(),
+                                                               .pool = std::move(pool)});
+    auto core = std::make_shared<QueueCore>(context);  // from here on its destructor gives the claim back
+    if (!context->settings.lazy_connect) {
+        const Deadline deadline = steady_clock::now() + context->backend->connect_timeout();
+        call_and_wait<Done>(context->backend->io(), [context, deadline](Callback<Done> done) {
+            context->backend->check(deadline, std::move(done));
+        });
+    }
+    call_and_wait<Done>(context->backend->io(), [core](Callback<Done> done) {
+        core->start();
+        done(Done{});
+    });
+    return core;
+}
+
+void QueueCore::start() {
+    context_->store = context_->backend->open(context_->name);
+    context_->store->on_reconnect([weak = weak_from_this()] {
+        if (const auto self = weak.lock()) {
+            self->publisher_->forget_registration();
+            for (const auto& worker : self->workers()) {
+                worker->reconnected();
+            }
+        }
+    });
+}
+
+void QueueCore::require_open(const char* doing) const {
+    if (closed_) {
+        throw Error(errc::closed,
+                    std::string("cannot ") + doing + ": the queue " + context_->describe() + " was closed");
+    }
+}
+
+template <class R, class F>
+R QueueCore::call(const char* doing, F start) {
+    require_open(doing);
+    const auto deadline = context_->call_deadline();
+    try {
+        return call_and_wait<R>(context_->backend->io(),
+                                [self = shared_from_this(), start = std::move(start), deadline](Callback<R> done) {
+                                    if (self->context_->store) {
+                                        start(*self->context_->store, deadline, std::move(done));
+                                    } else {
+                                        done(Failure{errc::closed, "the queue was closed"});
+                                    }
+                                });
+    } catch (const Error& error) {
+        throw_failure({static_cast<errc>(error.code().value()),
+                       std::string("cannot ") + doing + " (" + context_->describe() + "): " + error.what()});
+    }
+}
+
+void QueueCore::register_type() {
+    if (context_->settings.lazy_connect) {
+        context_->backend->io().post([publisher = publisher_] { publisher->register_type(); });
+        return;
+    }
+    call<Done>("register the event type",
+               [](Store& store, Deadline deadline, Callback<Done> done) { store.add_type(deadline, std::move(done)); });
+}
+
+// -- publishing ------------------------------------------------------------------------------------------------------
+
+std::vector<Receipt> QueueCore::publish(std::vector<std::string> payloads, const PublishOptions& options) {
+    require_open("publish");
+    const std::string headers = headers_to_text(options.headers);
+    const std::size_t bytes = check_events(payloads, options, headers);
+    if (payloads.empty()) {
+        return {};
+    }
+    if (context_->backend->io().on_this_thread()) {
+        throw Error(errc::would_deadlock, "a queue was called on Eventy's own I/O thread, by a logger or a clock");
+    }
+    auto unit = std::make_shared<PublishUnit>();
+    unit->bytes = bytes;
+    unit->deadline = steady_clock::now() + context_->backend->command_timeout();
+    unit->events.reserve(payloads.size());
+    for (auto& payload : payloads) {
+        unit->events.push_back({std::move(payload), options.key, headers});
+    }
+    Answer<PublishReply> answer;
+    unit->done = answer.callback();
+    const auto count = static_cast<std::int64_t>(payloads.size());
+    // A little longer than the store's own deadline, whose answer says more.
+    const auto last_moment = unit->deadline + milliseconds(200);
+    publisher_->publish(unit);
+    auto reply = answer.wait_until(last_moment);
+    if (!reply) {
+        unit->abandoned = true;
+        reply =
+            Failure{errc::timeout, "no answer within " + std::to_string(context_->backend->command_timeout().count()) +
+                                       " ms; the event may or may not have been published"};
+    }
+    if (!reply->ok()) {
+        throw_failure(
+            {reply->failure().code, "cannot publish (" + context_->describe() + "): " + reply->failure().message});
+    }
+    std::vector<Receipt> receipts;
+    receipts.reserve(payloads.size());
+    for (std::int64_t i = 0; i < count; ++i) {
+        receipts.push_back({reply->value().first_id + i, from_us(reply->value().first_us + i)});
+    }
+    return receipts;
+}
+
+// -- reading ---------------------------------------------------------------------------------------------------------
+
+std::vector<std::optional<RawEvent>> QueueCore::get(std::span<const EventId> ids) {
+    std::vector<EventId> wanted(ids.begin(), ids.end());
+    if (wanted.empty()) {
+        require_open("read events");
+        return {};
+    }
+    auto stored = call<std::vector<std::optional<StoredEvent>>>(
+        "read events", [wanted = std::move(wanted)](Store& store, Deadline deadline, auto done) {
+            store.get(wanted, deadline, std::move(done));
+        });
+    std::vector<std::optional<RawEvent>> events;
+    events.reserve(stored.size());
+    for (auto& event : stored) {
+        events.push_back(event ? std::optional(to_raw_event(*std::move(event))) : std::nullopt);
+    }
+    return events;
+}
+
+RawPage QueueCore::search(const EventFilter& filter, const PageRequest& page) {
+    check_limit(page.limit);
+    const auto identity = search_identity(context_->name.prefix, context_->name.type, filter);
+    SearchRequest request{.filter = filter, .limit = page.limit};
+    if (page.page_id) {
+        const auto position = read_page_id(identity, *page.page_id);
+        request.before_us = position ? parse_number(*position) : std::nullopt;
+        if (!request.before_us) {
+            throw Error(errc::bad_page_id, "the page id " + quoted(*page.page_id) +
+                                               " was not given out by a search of " + context_->describe() +
+                                               " with this filter");
+        }
+    }
+    auto reply = call<SearchReply>("search events", [request](Store& store, Deadline deadline, auto done) {
+        store.search(request, deadline, std::move(done));
+    });
+    RawPage result;
+    result.items.reserve(reply.events.size());
+    for (auto& event : reply.events) {
+        result.items.push_back(to_raw_event(std::move(event)));
+    }
+    if (reply.next_before_us) {
+        result.next_page_id = make_page_id(identity, std::to_string(*reply.next_before_us));
+    }
+    return result;
+}
+
+std::int64_t QueueCore::count(const EventFilter& filter) {
+    return call<std::int64_t>("count events", [filter](Store& store, Deadline deadline, auto done) {
+        store.count(filter, deadline, std::move(done));
+    });
+}
+
+QueueStats QueueCore::stats() {
+    return call<QueueStats>("read statistics",
+                            [](Store& store, Deadline deadline, auto done) { store.stats(deadline, std::move(done)); });
+}
+
+std::vector<SubscriberInfo> QueueCore::subscribers() {
+    return call<std::vector<SubscriberInfo>>("list subscribers", [](Store& store, Deadline deadline, auto done) {
+        store.subscribers(deadline, std::move(done));
+    });
+}
+
+std::optional<SubscriberInfo> QueueCore::subscriber(std::string_view id) {
+    return call<std::optional<SubscriberInfo>>("read a subscriber",
+                                               [id = std::string(id)](Store& store, Deadline deadline, auto done) {
+                                                   store.subscriber(id, deadline, std::move(done));
+                                               });
+}
+
+bool QueueCore::wait_idle(milliseconds timeout) {
+    if (RunningScope::inside(this)) {
+        throw Error(errc::would_deadlock, "wait_idle() was called in a handler of the same queue, which waits for it");
+    }
+    const auto deadline = steady_clock::now() + timeout;
+    auto pause = milliseconds(1);
+    for (;;) {
+        if (count({.status = EventStatus::pending}) == 0 && count({.status = EventStatus::processing}) == 0) {
+            return true;
+        }
+        const auto now = steady_clock::now();
+        if (now >= deadline) {
+            return false;
+        }
+        std::this_thread::sleep_until(std::min(deadline, now + pause));
+        pause = std::min(pause * 2, milliseconds(50));
+    }
+}
+
+// -- subscribing -----------------------------------------------------------------------------------------------------
+
+std::shared_ptr<Worker> QueueCore::worker_of(const std::string& group) {
+    const std::lock_guard lock(mutex_);
+    auto& worker = workers_[group];
+    if (!worker) {
+        worker = std::make_shared<Worker>(context_, group, this);
+    }
+    return worker;
+}
+
+std::vector<std::shared_ptr<Worker>> QueueCore::workers() {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::shared_ptr<Worker>> all;
+    for (const auto& [group, worker] : workers_) {
+        all.push_back(worker);
+    }
+    return all;
+}
+
+void QueueCore::keep(const std::shared_ptr<SubscriptionState>& state) {
+    const std::lock_guard lock(mutex_);
+    subscriptions_.emplace(state->id(), state);
+}
+
+void QueueCore::forget(const std::string& id) {
+    std::shared_ptr<SubscriptionState> ended;  // destroyed outside the lock: it holds users' objects
+    const std::lock_guard lock(mutex_);
+    if (const auto entry = subscriptions_.find(id); entry != subscriptions_.end()) {
+        ended = std::move(entry->second);
+        subscriptions_.erase(entry);
+    }
+}
+
+Subscription QueueCore::subscribe(std::vector<RawHandler> handlers, const SubscribeOptions& options) {
+    require_open("subscribe");
+    check_group(options.group);
+    if (handlers.empty()) {
+        throw Error(errc::invalid_argument, "cannot subscribe: the list of subscribers is empty");
+    }
+    const std::string id = random_uuid();
+    const auto worker = worker_of(options.group);
+    auto ended = [weak = weak_from_this(), weak_worker = std::weak_ptr(worker), id] {
+        const auto self = weak.lock();
+        const auto its_worker = weak_worker.lock();
+        if (self && its_worker) {
+            its_worker->remove(id);
+            self->forget(id);
+            self->context_->backend->io().post([its_worker] { its_worker->subscriptions_changed(); });
+        }
+    };
+    auto state = std::make_shared<SubscriptionState>(id, this, std::move(handlers), std::move(ended));
+    keep(state);
+    worker->add(state, {.id = id,
+                        .event_type = context_->name.type,
+                        .group = options.group,
+                        .worker_id = context_->worker_id,
+                        .host = host_name(),
+                        .pid = process_id(),
+                        .created_at = now()});
+    context_->backend->io().post([publisher = publisher_, worker] {
+        publisher->register_type();
+        worker->subscriptions_changed();
+    });
+    return Subscription(std::move(state));
+}
+
+bool QueueCore::unsubscribe(std::string_view id) {
+    require_open("unsubscribe");
+    std::shared_ptr<SubscriptionState> state;
+    {
+        const std::lock_guard lock(mutex_);
+        if (const auto entry = subscriptions_.find(id); entry != subscriptions_.end()) {
+            state = entry->second;
+        }
+    }
+    if (state) {
+        state->end();
+    }
+    return state != nullptr;
+}
+
+Subscription QueueCore::watch(std::function<void(const EventNotice&)> callback) {
+    require_open("watch");
+    if (!callback) {
+        throw Error(errc::invalid_argument, "cannot watch: the callback is empty");
+    }
+    const std::uint64_t token = next_watch_++;
+    const std::string id = random_uuid();
+    auto thread = std::make_shared<WatchThread>(std::move(callback));
+    auto ended = [weak = weak_from_this(), thread, token, id] {
+        thread->stop();
+        if (const auto self = weak.lock()) {
+            self->forget(id);
+            self->context_->backend->io().post([self, token] {
+                if (self->context_->store) {
+                    self->context_->store->unwatch(token);
+                }
+            });
+        }
+    };
+    auto state = std::make_shared<SubscriptionState>(id, this, std::vector<RawHandler>{}, std::move(ended));
+    thread->start(state);
+    keep(state);
+    Subscription subscription(std::move(state));  // should Redis refuse, this ends it
+    call<Done>("watch", [weak = std::weak_ptr(thread), token, where = context_->describe()](Store& store, Deadline,
+                                                                                            Callback<Done> ready) {
+        store.watch(token,
+                    {.notice =
+                         [weak](EventNotice notice) {
+                             if (const auto alive = weak.lock()) {
+                                 alive->push(std::move(notice));
+                             }
+                         },
+                     .gap =
+                         [where] {
+                             log(LogLevel::warning, "the connection that watches " + where +
+                                                        " was lost and is back: notices may have been missed");
+                         }},
+                    std::move(ready));
+    });
+    return subscription;
+}
+
+// -- the end ---------------------------------------------------------------------------------------------------------
+
+void QueueCore::begin_close() {
+    if (closed_.exchange(true)) {
+        return;
+    }
+    std::vector<std::shared_ptr<SubscriptionState>> all;
+    {
+        const std::lock_guard lock(mutex_);
+        for (const auto& [id, state] : subscriptions_) {
+            all.push_back(state);
+        }
+    }
+    for (const auto& state : all) {
+        state->end_in_background();
+    }
+    context_->backend->io().post([self = shared_from_this()] { self->stop_workers(); });
+}
+
+void QueueCore::stop_workers() {
+    const auto all = workers();
+    workers_running_ = static_cast<int>(all.size()) + 1;  // and one that stands for this loop
+    workers_undrained_ = workers_running_;
+    for (const auto& worker : all) {
+        worker->stop([self = shared_from_this()] { self->on_handlers_ended(); },
+                     [self = shared_from_this()] { self->on_drained(); });
+    }
+    on_handlers_ended();
+    publisher_->when_idle([self = shared_from_this()] { self->on_drained(); });
+}
+
+void QueueCore::on_handlers_ended() {
+    if (--workers_running_ > 0) {
+        return;
+    }
+    {
+        const std::lock_guard lock(ending_->mutex);
+        ending_->handlers_ended = true;
+    }
+    ending_->changed.notify_all();
+    // Once the leases have run out, others have what is left: there is nothing more to store.
+    const auto patience = std::max<milliseconds>(context_->settings.lease, std::chrono::seconds(1));
+    auto timer = std::make_shared<boost::asio::steady_timer>(context_->backend->io().context(), patience);
+    timer->async_wait([timer, weak = weak_from_this()](const boost::system::error_code&) {
+        if (const auto self = weak.lock()) {
+            self->release_store();
+        }
+    });
+}
+
+void QueueCore::on_drained() {
+    if (--workers_undrained_ == 0) {
+        release_store();
+    }
+}
+
+void QueueCore::release_store() {
+    if (!context_->store) {
+        return;
+    }
+    std::size_t unsettled = 0;
+    for (const auto& worker : workers()) {
+        unsettled += worker->unsettled();
+    }
+    if (unsettled > 0) {
+        log(LogLevel::warning, "closed " + context_->describe() + " without having stored the outcome of " +
+                                   std::to_string(unsettled) + " events; they are processed again");
+    }
+    context_->store.reset();
+    // Behind everything of ours that is still on the I/O thread's stack.
+    context_->backend->io().post([ending = ending_] {
+        {
+            const std::lock_guard lock(ending->mutex);
+            ending->released = true;
+        }
+        ending->changed.notify_all();
+    });
+}
+
+bool QueueCore::close(milliseconds timeout) {
+    if (RunningScope::inside(this)) {
+        throw Error(errc::would_deadlock, "close() was called in a handler of the same queue, which waits for it");
+    }
+    const auto deadline = steady_clock::now() + std::max(timeout, milliseconds(0));
+    begin_close();
+    std::unique_lock lock(ending_->mutex);
+    const bool all = ending_->changed.wait_until(lock, deadline, [this] { return ending_->released; });
+    const bool handlers_ended = ending_->handlers_ended;
+    lock.unlock();
+    if (!all && !handlers_ended) {
+        log(LogLevel::warning, "close() of " + context_->describe() + " ran out of time after " +
+                                   std::to_string(timeout.count()) + " ms with handlers still running");
+        context_->backend->io().post([self = shared_from_this()] {
+            for (const auto& worker : self->workers()) {
+                worker->request_stop_of_running();
+            }
+        });
+    } else if (!all) {
+        log(LogLevel::warning, "close() of " + context_->describe() + " ran out of time after " +
+                                   std::to_string(timeout.count()) +
+                                   " ms before all outcomes were stored; it goes on in the background");
+    }
+    return handlers_ended;
+}
+
+void QueueCore::last_handle_gone() {
+    if (RunningScope::inside(this)) {
+        log(LogLevel::info, "the last handle of " + context_->describe() +
+                                " was dropped in one of its own handlers; it closes in the background");
+        begin_close();
+        return;
+    }
+    begin_close();
+    std::unique_lock lock(ending_->mutex);
+    ending_->changed.wait(lock, [this] { return ending_->handlers_ended; });
+    ending_->changed.wait_for(lock, patience_of_destructors, [this] { return ending_->released; });
+}
+
+}  // namespace eventy::detail

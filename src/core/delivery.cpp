@@ -1,0 +1,146 @@
+#include "core/delivery.hpp"
+
+#include <algorithm>
+
+namespace eventy::detail {
+
+void Delivery::start() {
+    active_ = true;
+    looking_ = true;
+}
+
+void Delivery::stop() { active_ = false; }
+
+void Delivery::look() { looking_ = true; }
+
+void Delivery::reconnected() {
+    looking_ = true;
+    renewing_ = false;
+    renew_now_ = true;
+}
+
+void Delivery::taken(SteadyTime sent, const std::vector<Lease>& leases, bool more) {
+    taking_ = false;
+    // A marker may have come while the take was on its way; `looking_` was cleared when it began.
+    looking_ = looking_ || more;
+    for (const auto& lease : leases) {
+        if (held_.try_emplace(key(lease), Held{sent, false}).second) {
+            ++unfinished_;
+        }
+    }
+}
+
+void Delivery::take_failed() {
+    taking_ = false;
+    take_failed_ = true;
+}
+
+void Delivery::finished(Lease lease, SteadyDuration service_time) {
+    const auto entry = held_.find(key(lease));
+    if (entry == held_.end() || entry->second.finished) {
+        return;
+    }
+    entry->second.finished = true;
+    --unfinished_;
+    const double seconds = std::chrono::duration<double>(service_time).count();
+    // Slow handlers show at once, quick ones only after a while: what lies ready too long is worse than one more take.
+    const double weight = seconds > service_seconds_ ? 0.5 : 0.05;
+    service_seconds_ = service_seconds_ == 0 ? seconds : service_seconds_ + weight * (seconds - service_seconds_);
+}
+
+void Delivery::given_back(Lease lease) {
+    const auto entry = held_.find(key(lease));
+    if (entry != held_.end() && !entry->second.finished) {
+        entry->second.finished = true;
+        --unfinished_;
+    }
+}
+
+void Delivery::settled(Lease lease) {
+    const auto entry = held_.find(key(lease));
+    if (entry == held_.end()) {
+        return;
+    }
+    unfinished_ -= entry->second.finished ? 0 : 1;
+    held_.erase(entry);
+}
+
+std::vector<Lease> Delivery::renewed(SteadyTime sent, const std::vector<Lease>& leases, const StillHeld& still_held) {
+    renewing_ = false;
+    std::vector<Lease> lost;
+    for (std::size_t i = 0; i < leases.size(); ++i) {
+        const auto entry = held_.find(key(leases[i]));
+        if (entry == held_.end()) {
+            continue;
+        }
+        if (i < still_held.size() && still_held[i]) {
+            entry->second.renewed = std::max(entry->second.renewed, sent);
+        } else if (!entry->second.finished) {
+            // A finished one may have been settled just before the renewal came; its settle knows better.
+            lost.push_back(leases[i]);
+            held_.erase(entry);
+            --unfinished_;
+        }
+    }
+    return lost;
+}
+
+void Delivery::renewal_failed() { renewing_ = false; }
+
+void Delivery::tick() {
+    if (take_failed_) {
+        take_failed_ = false;
+        looking_ = true;
+    }
+}
+
+int Delivery::window() const {
+    if (service_seconds_ <= 0) {
+        return std::min(settings_.concurrency, settings_.most_held);
+    }
+    const double ahead = std::chrono::duration<double>(settings_.prefetch).count() / service_seconds_;
+    const double window = settings_.concurrency * (1 + std::min(ahead, 1e6));
+    return static_cast<int>(std::min<double>(window, settings_.most_held));
+}
+
+int Delivery::next_take() {
+    if (!active_ || !looking_ || taking_) {
+        return 0;
+    }
+    const int room = window() - unfinished_;
+    // With much lying ready, take in large steps; with nothing ahead, as soon as there is room for one.
+    const int least = std::max(1, (window() - settings_.concurrency) / 2);
+    if (room < least) {
+        return 0;
+    }
+    taking_ = true;
+    looking_ = false;
+    return room;
+}
+
+bool Delivery::wants_wait() const { return active_ && !taking_ && !looking_ && window() > unfinished_; }
+
+std::vector<Lease> Delivery::next_renewal(SteadyTime now) {
+    std::vector<Lease> leases;
+    const auto due = [&](const auto& entry) { return now - entry.second.renewed >= settings_.lease / 3; };
+    if (renewing_ || (!renew_now_ && std::none_of(held_.begin(), held_.end(), due))) {
+        return leases;
+    }
+    renew_now_ = false;
+    leases.reserve(held_.size());
+    for (const auto& [id_and_epoch, held] : held_) {
+        leases.push_back({id_and_epoch.first, id_and_epoch.second});
+    }
+    renewing_ = !leases.empty();
+    return leases;
+}
+
+std::optional<SteadyTime> Delivery::lease_until(Lease lease) const {
+    const auto entry = held_.find(key(lease));
+    if (entry == held_.end()) {
+        return std::nullopt;
+    }
+    return entry->second.renewed + settings_.lease;
+}
+
+}  // namespace eventy::detail

@@ -1,0 +1,83 @@
+// What a worker of a group does next: take, wait, renew. A plain state machine: no thread, socket or clock of its own.
+#pragma once
+#include <chrono>
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "store/store.hpp"
+
+namespace eventy::detail {
+
+using SteadyTime = std::chrono::steady_clock::time_point;
+using SteadyDuration = std::chrono::steady_clock::duration;
+
+/// Holds what this worker has leased, and how far each is. The caller tells what happened and then asks what to do;
+/// each question that gives work to do marks it as begun.
+class Delivery {
+public:
+    struct Settings {
+        int concurrency = 1;
+        SteadyDuration lease = std::chrono::seconds(10);
+        /// How much work may lie ready beside what runs: so long a time's worth of it, as fast as it went lately.
+        SteadyDuration prefetch = std::chrono::milliseconds(20);
+        int most_held = 1000;
+    };
+    explicit Delivery(Settings settings) : settings_(settings) {}
+
+    // -- what happened --------------------------------------------------------------------------------------------
+    void start();        // there are subscribers: take
+    void stop();         // take nothing more
+    void look();         // something may be takeable: a marker came, or upkeep says so
+    void reconnected();  // renew what is held, then take
+    void taken(SteadyTime sent, const std::vector<Lease>&, bool more);
+    void take_failed();
+    void finished(Lease, SteadyDuration service_time);  // its handlers are done: to be settled
+    void given_back(Lease);                             // it never began: to be settled as handed back
+    void settled(Lease);                                // whatever the answer was: it is no longer held
+    /// Tells which of them are lost though their handlers are not done; they are no longer held.
+    std::vector<Lease> renewed(SteadyTime sent, const std::vector<Lease>&, const StillHeld&);
+    void renewal_failed();
+    void tick();  // once a second: what failed is tried again
+
+    // -- what to do -----------------------------------------------------------------------------------------------
+    /// How many events to take now; 0: none. After a positive answer one of `taken` and `take_failed` must follow.
+    int next_take();
+    /// Whether the worker should wait for a marker: idle, with room for more.
+    bool wants_wait() const;
+    /// All that is held, when any of it is due for renewal. After a non-empty answer, `renewed` or `renewal_failed`.
+    std::vector<Lease> next_renewal(SteadyTime now);
+
+    // -- questions ------------------------------------------------------------------------------------------------
+    bool active() const { return active_; }
+    bool taking() const { return taking_; }
+    std::size_t held() const { return held_.size(); }
+    bool holds(Lease lease) const { return held_.contains(key(lease)); }
+    /// Until when the lease surely holds, by our own clock, counted from when its last renewal was sent.
+    std::optional<SteadyTime> lease_until(Lease) const;
+    int window() const;
+
+private:
+    // An id can be held twice for a moment, when its own lost lease was taken again: keyed by both.
+    using Key = std::pair<EventId, std::int64_t>;
+    struct Held {
+        SteadyTime renewed{};
+        bool finished = false;
+    };
+    static Key key(Lease lease) { return {lease.id, lease.epoch}; }
+
+    Settings settings_;
+    std::map<Key, Held> held_;
+    int unfinished_ = 0;
+    double service_seconds_ = 0;  // moving average; 0: nothing known
+    bool active_ = false;
+    bool looking_ = false;  // a take might find something
+    bool taking_ = false;
+    bool take_failed_ = false;
+    bool renewing_ = false;
+    bool renew_now_ = false;
+};
+
+}  // namespace eventy::detail

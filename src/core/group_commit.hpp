@@ -1,0 +1,61 @@
+// Batches that grow by themselves: while one is on its way, what comes waits for the next.
+#pragma once
+#include <cstddef>
+#include <deque>
+#include <utility>
+#include <vector>
+
+namespace eventy::detail {
+
+/// At low load nothing waits; under load the batches grow. An item has a weight (events, bytes) and is never split.
+template <class Item>
+class GroupCommit {
+public:
+    struct Limits {
+        std::size_t items = 250;
+        std::size_t bytes = std::size_t{4} * 1024 * 1024;
+    };
+    explicit GroupCommit(Limits limits) : limits_(limits) {}
+
+    void add(Item item, std::size_t count, std::size_t bytes) { waiting_.push_back({std::move(item), count, bytes}); }
+
+    /// The next batch, if there is something and none is on its way. The first item goes whatever its weight.
+    std::vector<Item> next() {
+        std::vector<Item> batch;
+        if (in_flight_) {
+            return batch;
+        }
+        std::size_t count = 0;
+        std::size_t bytes = 0;
+        while (!waiting_.empty()) {
+            Weighed& first = waiting_.front();
+            if (!batch.empty() && (count + first.count > limits_.items || bytes + first.bytes > limits_.bytes)) {
+                break;
+            }
+            count += first.count;
+            bytes += first.bytes;
+            batch.push_back(std::move(first.item));
+            waiting_.pop_front();
+        }
+        in_flight_ = !batch.empty();
+        return batch;
+    }
+
+    /// The batch has been answered, one way or another.
+    void answered() { in_flight_ = false; }
+
+    bool idle() const { return waiting_.empty() && !in_flight_; }
+    std::size_t waiting() const { return waiting_.size(); }
+
+private:
+    struct Weighed {
+        Item item;
+        std::size_t count;
+        std::size_t bytes;
+    };
+    Limits limits_;
+    std::deque<Weighed> waiting_;
+    bool in_flight_ = false;
+};
+
+}  // namespace eventy::detail

@@ -1,0 +1,111 @@
+#include "core/names.hpp"
+
+#include <algorithm>
+#include <string>
+
+namespace eventy::detail {
+
+namespace {
+
+constexpr std::size_t longest_name = 200;
+constexpr auto longest_ttl = std::chrono::hours(24) * 36525;  // 100 years
+constexpr auto shortest_lease = milliseconds(50);
+constexpr auto longest_lease = std::chrono::hours(24);
+constexpr int most_handlers = 1024;
+
+[[noreturn]] void refuse(const std::string& message) { throw Error(errc::invalid_argument, message); }
+
+void check_common(std::string_view what, std::string_view name) {
+    if (name.empty()) {
+        refuse("the " + std::string(what) + " is empty");
+    }
+    if (name.size() > longest_name) {
+        refuse("the " + std::string(what) + " " + quoted(name) + " has " + std::to_string(name.size()) +
+               " bytes; at most " + std::to_string(longest_name) + " are allowed");
+    }
+    for (const char c : name) {
+        if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7f) {
+            refuse("the " + std::string(what) + " " + quoted(name) + " contains a space or a control character");
+        }
+        if (std::string_view("*?[]\\").find(c) != std::string_view::npos) {
+            refuse("the " + std::string(what) + " " + quoted(name) + " contains '" + c +
+                   "', a glob character of Redis");
+        }
+    }
+}
+
+void check_plain(std::string_view what, std::string_view name) {
+    check_common(what, name);
+    for (const char c : name) {
+        if (c == ':' || c == '{' || c == '}') {
+            refuse("the " + std::string(what) + " " + quoted(name) + " contains '" + c +
+                   "', which separates the parts of keys");
+        }
+    }
+}
+
+}  // namespace
+
+std::string quoted(std::string_view text) {
+    constexpr std::size_t longest = 80;
+    std::string out = "\"";
+    for (const char c : text.substr(0, longest)) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte == 0x7f) {
+            constexpr std::string_view digits = "0123456789abcdef";
+            out += "\\x";
+            out += digits[byte >> 4U];
+            out += digits[byte & 15U];
+        } else {
+            out += c;
+        }
+    }
+    return out + (text.size() > longest ? "...\"" : "\"");
+}
+
+void check_prefix(std::string_view prefix) {
+    check_common("key prefix", prefix);
+    const auto braces = std::count_if(prefix.begin(), prefix.end(), [](char c) { return c == '{' || c == '}'; });
+    if (braces == 0) {
+        return;
+    }
+    const auto open = prefix.find('{');
+    const auto close = prefix.find('}');
+    const bool one_tag =
+        braces == 2 && open != std::string_view::npos && close != std::string_view::npos && open + 1 < close;
+    if (!one_tag) {
+        refuse("the key prefix " + quoted(prefix) +
+               " has more than one hash tag or a broken one: a tag is one pair of braces with something in it");
+    }
+    if (prefix.substr(open, close - open).find(':') != std::string_view::npos) {
+        refuse("the hash tag of the key prefix " + quoted(prefix) + " contains ':'");
+    }
+}
+
+void check_event_type(std::string_view type) { check_plain("event type", type); }
+
+void check_group(std::string_view group) { check_plain("group", group); }
+
+void check_settings(const QueueSettings& settings) {
+    check_event_type(settings.event_type);
+    check_prefix(settings.key_prefix);
+    if (settings.event_ttl <= milliseconds(0) || settings.event_ttl > longest_ttl) {
+        refuse("event_ttl is " + std::to_string(settings.event_ttl.count()) +
+               " ms; it must be over 0 and at most 100 years");
+    }
+    if (settings.concurrency && (*settings.concurrency < 1 || *settings.concurrency > most_handlers)) {
+        refuse("concurrency is " + std::to_string(*settings.concurrency) + "; it must be 1 to " +
+               std::to_string(most_handlers));
+    }
+    if (settings.lease < shortest_lease || settings.lease > longest_lease) {
+        refuse("lease is " + std::to_string(settings.lease.count()) + " ms; it must be 50 ms to 1 day");
+    }
+}
+
+void check_limit(std::int64_t limit) {
+    if (limit < 1 || limit > 10'000) {
+        refuse("the page limit is " + std::to_string(limit) + "; it must be 1 to 10000");
+    }
+}
+
+}  // namespace eventy::detail

@@ -1,0 +1,114 @@
+#include "core/publisher.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "base/io_thread.hpp"
+
+namespace eventy::detail {
+
+Publisher::Publisher(std::shared_ptr<QueueContext> context) : context_(std::move(context)) {}
+
+void Publisher::publish(std::shared_ptr<PublishUnit> unit) {
+    bool first = false;
+    {
+        const std::lock_guard lock(mutex_);
+        first = inbox_.empty();
+        inbox_.push_back(std::move(unit));
+    }
+    if (first) {
+        context_->backend->io().post([self = shared_from_this()] { self->collect(); });
+    }
+}
+
+void Publisher::collect() {
+    Batch arrived;
+    {
+        const std::lock_guard lock(mutex_);
+        arrived.swap(inbox_);
+    }
+    for (auto& unit : arrived) {
+        const std::size_t count = unit->events.size();
+        const std::size_t bytes = unit->bytes;
+        batches_.add(std::move(unit), count, bytes);
+    }
+    send_next();
+}
+
+void Publisher::send_next() {
+    for (auto batch = batches_.next(); !batch.empty(); batch = batches_.next()) {
+        const auto now = std::chrono::steady_clock::now();
+        const auto kept = std::stable_partition(batch.begin(), batch.end(), [&](const auto& unit) {
+            return !unit->abandoned && unit->deadline > now && context_->store;
+        });
+        for (auto unit = kept; unit != batch.end(); ++unit) {
+            (*unit)->done(
+                Failure{context_->store ? errc::timeout : errc::closed,
+                        context_->store ? "not sent in time: the server did not answer" : "the queue is closed"});
+        }
+        batch.erase(kept, batch.end());
+        if (!batch.empty()) {
+            send(std::move(batch));
+            return;
+        }
+        batches_.answered();
+    }
+    tell_if_idle();
+}
+
+void Publisher::when_idle(std::function<void()> told) {
+    on_idle_ = std::move(told);
+    tell_if_idle();
+}
+
+void Publisher::tell_if_idle() {
+    if (on_idle_ && batches_.idle()) {
+        std::exchange(on_idle_, nullptr)();
+    }
+}
+
+void Publisher::register_type() {
+    if (type_added_ || !context_->store) {
+        return;
+    }
+    type_added_ = true;
+    context_->store->add_type(std::nullopt, [weak = weak_from_this()](const Result<Done>& added) {
+        if (const auto self = weak.lock(); self && !added) {
+            self->type_added_ = false;
+        }
+    });
+}
+
+void Publisher::send(Batch batch) {
+    PublishRequest request{.ttl = context_->settings.event_ttl, .worker_id = context_->worker_id};
+    auto deadline = batch.front()->deadline;
+    for (const auto& unit : batch) {
+        deadline = std::max(deadline, unit->deadline);
+        std::move(unit->events.begin(), unit->events.end(),
+                  std::back_inserter(request.events));  // leaves them empty, not fewer
+    }
+    register_type();
+    context_->store->publish(std::move(request), deadline,
+                             [weak = weak_from_this(), batch = std::move(batch)](const Result<PublishReply>& reply) {
+                                 answer(batch, reply);
+                                 if (const auto self = weak.lock()) {
+                                     self->batches_.answered();
+                                     self->send_next();
+                                 }
+                             });
+}
+
+void Publisher::answer(const Batch& batch, const Result<PublishReply>& reply) {
+    std::int64_t offset = 0;
+    for (const auto& unit : batch) {
+        if (reply) {
+            unit->done(PublishReply{reply.value().first_id + offset, reply.value().first_us + offset});
+        } else {
+            unit->done(reply.failure());
+        }
+        offset += static_cast<std::int64_t>(unit->events.size());
+    }
+}
+
+}  // namespace eventy::detail

@@ -1,0 +1,107 @@
+#include <eventy/queue.hpp>
+
+#include <algorithm>
+
+#include "core/names.hpp"
+#include "core/page_id.hpp"
+#include "core/queue_core.hpp"
+
+namespace eventy::detail {
+
+std::shared_ptr<Queue> Queue::open(std::shared_ptr<Backend> backend, QueueSettings settings,
+                                   std::type_index payload_type) {
+    return std::make_shared<Queue>(QueueCore::open(std::move(backend), std::move(settings), payload_type, nullptr));
+}
+
+Queue::Queue(std::shared_ptr<QueueCore> core) : core_(std::move(core)) {}
+
+Queue::~Queue() { core_->last_handle_gone(); }
+
+const std::string& Queue::worker_id() const { return core_->context().worker_id; }
+
+std::vector<Receipt> Queue::publish(std::vector<std::string> payloads, const PublishOptions& options) const {
+    return core_->publish(std::move(payloads), options);
+}
+
+RawEvent Queue::get_event(EventId id) const {
+    auto found = core_->get(std::span(&id, 1));
+    if (found.empty() || !found.front()) {
+        throw EventNotFound(errc::event_not_found, describe_event(id) + " does not exist: it never did, or it expired");
+    }
+    return *std::move(found.front());
+}
+
+std::vector<std::optional<RawEvent>> Queue::get_events(std::span<const EventId> ids) const { return core_->get(ids); }
+
+RawPage Queue::search_events(const EventFilter& filter, const PageRequest& page) const {
+    return core_->search(filter, page);
+}
+
+std::int64_t Queue::count_events(const EventFilter& filter) const { return core_->count(filter); }
+
+Subscription Queue::subscribe(std::vector<RawHandler> handlers, const SubscribeOptions& options) const {
+    return core_->subscribe(std::move(handlers), options);
+}
+
+bool Queue::unsubscribe(std::string_view id) const { return core_->unsubscribe(id); }
+
+SubscriberInfo Queue::get_subscriber(std::string_view id) const {
+    auto found = core_->subscriber(id);
+    if (!found) {
+        throw SubscriberNotFound(errc::subscriber_not_found,
+                                 "no live subscriber " + quoted(id) + " of " + core_->context().describe());
+    }
+    return *std::move(found);
+}
+
+Page<SubscriberInfo> Queue::search_subscribers(const PageRequest& request) const {
+    check_limit(request.limit);
+    const auto& name = core_->context().name;
+    const auto identity = search_identity(name.prefix, name.type, {}) + "\nsubscribers";
+    std::string after;
+    if (request.page_id) {
+        const auto position = read_page_id(identity, *request.page_id);
+        if (!position) {
+            throw Error(errc::bad_page_id, "the page id " + quoted(*request.page_id) +
+                                               " was not given out by a search for subscribers of " +
+                                               core_->context().describe());
+        }
+        after = *position;
+    }
+    auto all = core_->subscribers();
+    std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+    Page<SubscriberInfo> page;
+    for (auto& info : all) {
+        if (info.id <= after) {
+            continue;
+        }
+        if (page.items.size() == static_cast<std::size_t>(request.limit)) {
+            page.next_page_id = make_page_id(identity, page.items.back().id);
+            break;
+        }
+        page.items.push_back(std::move(info));
+    }
+    return page;
+}
+
+Subscription Queue::watch(std::function<void(const EventNotice&)> callback) const {
+    return core_->watch(std::move(callback));
+}
+
+QueueStats Queue::stats() const { return core_->stats(); }
+
+bool Queue::wait_idle(milliseconds timeout) const { return core_->wait_idle(timeout); }
+
+bool Queue::close(milliseconds timeout) const { return core_->close(timeout); }
+
+std::string Queue::describe_event(EventId id) const {
+    return "event " + std::to_string(id) + " of " + core_->context().describe();
+}
+
+void require_serializer(bool there) {
+    if (!there) {
+        throw Error(errc::invalid_argument, "the serializer is a null pointer");
+    }
+}
+
+}  // namespace eventy::detail

@@ -1,0 +1,496 @@
+#include "core/worker.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "base/log.hpp"
+#include "core/answer.hpp"
+
+namespace eventy::detail {
+
+namespace {
+
+constexpr auto look_interval = std::chrono::seconds(1);
+// Two looks may be missed before a subscriber counts as gone.
+constexpr auto subscriber_ttl = milliseconds(3500);
+constexpr int most_events_a_take = 1000;
+constexpr std::int64_t most_bytes_a_take = std::int64_t{16} * 1024 * 1024;
+
+Delivery::Settings delivery_settings(const QueueContext& context) {
+    return {.concurrency = context.pool->size(), .lease = context.settings.lease};
+}
+
+}  // namespace
+
+Worker::Worker(std::shared_ptr<QueueContext> context, std::string group, const void* queue)
+    : context_(std::move(context)),
+      group_(std::move(group)),
+      queue_(queue),
+      delivery_(delivery_settings(*context_)),
+      settlements_({.items = 500, .bytes = std::size_t{4} * 1024 * 1024}),
+      upkeep_timer_(context_->backend->io().context()),
+      renewal_timer_(context_->backend->io().context()) {}
+
+// -- subscriptions ---------------------------------------------------------------------------------------------------
+
+void Worker::add(std::shared_ptr<SubscriptionState> subscription, SubscriberInfo info) {
+    const std::lock_guard lock(mutex_);
+    subscriptions_.push_back(std::move(subscription));
+    infos_.push_back(std::move(info));
+}
+
+void Worker::remove(const std::string& id) {
+    const std::lock_guard lock(mutex_);
+    const auto erased = std::erase_if(subscriptions_, [&](const auto& s) { return s->id() == id; });
+    std::erase_if(infos_, [&](const auto& info) { return info.id == id; });
+    if (erased > 0) {
+        gone_.push_back(id);
+    }
+}
+
+std::vector<std::shared_ptr<SubscriptionState>> Worker::subscriptions() const {
+    const std::lock_guard lock(mutex_);
+    return subscriptions_;
+}
+
+void Worker::subscriptions_changed() {
+    std::vector<std::string> gone;
+    bool any = false;
+    {
+        const std::lock_guard lock(mutex_);
+        gone.swap(gone_);
+        any = !subscriptions_.empty();
+    }
+    if (!context_->store || on_drained_) {
+        return;
+    }
+    if (!gone.empty()) {
+        context_->store->remove_subscribers(std::move(gone), [](const Result<Done>&) {
+            // Its heartbeat ends anyway, and with it the record, by itself.
+        });
+    }
+    if (any) {
+        if (!delivery_.active()) {
+            delivery_.start();
+        }
+        upkeep();
+        arm_upkeep_timer();
+    } else if (delivery_.active()) {
+        delivery_.stop();
+        hand_back_unstarted();
+    }
+    pump();
+}
+
+// -- the loop --------------------------------------------------------------------------------------------------------
+
+void Worker::pump() {
+    if (!context_->store) {
+        return;
+    }
+    if (const int count = delivery_.next_take(); count > 0) {
+        take(count);
+    }
+    if (auto batch = settlements_.next(); !batch.empty()) {
+        send_settlements(std::move(batch));
+    }
+    follow_wait();
+    arm_renewal_timer();
+    tell_progress_of_stop();
+}
+
+void Worker::follow_wait() {
+    const bool wants = delivery_.wants_wait();
+    if (wants == waiting_) {
+        return;
+    }
+    waiting_ = wants;
+    if (wants) {
+        context_->store->wait(group_, [weak = weak_from_this()] {
+            if (const auto self = weak.lock()) {
+                self->delivery_.look();
+                self->pump();
+            }
+        });
+    } else {
+        context_->store->stop_waiting(group_);
+    }
+}
+
+void Worker::reconnected() {
+    delivery_.reconnected();
+    renew_if_due();
+    upkeep();
+    pump();
+}
+
+void Worker::log_failure(const char* doing, const Failure& failure) {
+    const std::string message = std::string(doing) + " " + context_->describe() + ", group " + group_ + ": " +
+                                failure.message + "; the worker tries again";
+    if (message != last_failure_) {
+        log(LogLevel::warning, message);
+        last_failure_ = message;
+    }
+}
+
+// -- taking ----------------------------------------------------------------------------------------------------------
+
+void Worker::take(int count) {
+    const auto sent = std::chrono::steady_clock::now();
+    context_->store->take({.group = group_,
+                           .max = std::min(count, most_events_a_take),
+                           .max_bytes = most_bytes_a_take,
+                           .lease = context_->settings.lease,
+                           .ttl = context_->settings.event_ttl,
+                           .worker_id = context_->worker_id},
+                          [weak = weak_from_this(), sent](Result<TakeReply> reply) {
+                              const auto self = weak.lock();
+                              if (!self) {
+                                  return;
+                              }
+                              if (reply) {
+                                  self->last_failure_.clear();
+                                  self->on_taken(sent, std::move(reply.value()));
+                              } else {
+                                  self->delivery_.take_failed();
+                                  self->log_failure("cannot take events of", reply.failure());
+                              }
+                              self->pump();
+                          });
+}
+
+void Worker::on_taken(SteadyTime sent, TakeReply reply) {
+    for (const auto& refused : reply.refused) {
+        log(LogLevel::warning, "event " + std::to_string(refused.id) + " of " + context_->describe() +
+                                   " cannot be delivered and is ERROR now: " + refused.reason);
+    }
+    if (reply.expired > 0) {
+        log(LogLevel::info, std::to_string(reply.expired) + " events of " + context_->describe() +
+                                " expired before group " + group_ + " had processed them");
+    }
+    std::vector<Lease> leases;
+    std::vector<std::shared_ptr<Job>> jobs;
+    leases.reserve(reply.events.size());
+    jobs.reserve(reply.events.size());
+    for (auto& event : reply.events) {
+        jobs.push_back(std::make_shared<Job>(std::move(event), reply.epoch, shared_from_this()));
+        jobs.back()->set_lease_until(sent + context_->settings.lease);
+        leases.push_back(jobs.back()->lease());
+        jobs_.emplace(key(leases.back()), jobs.back());
+    }
+    delivery_.taken(sent, leases, reply.more);
+    if (delivery_.active()) {
+        submit(jobs);
+    } else {
+        hand_back_unstarted();
+    }
+}
+
+void Worker::submit(const std::vector<std::shared_ptr<Job>>& jobs) {
+    std::vector<HandlerPool::Work> work;
+    work.reserve(jobs.size());
+    for (const auto& job : jobs) {
+        work.emplace_back([job] { job->run(); });
+    }
+    if (!work.empty()) {
+        context_->pool->submit(std::move(work));
+    }
+}
+
+void Worker::hand_back_unstarted() {
+    const auto now = std::chrono::steady_clock::now();
+    std::vector<Lease> unstarted;
+    for (const auto& [lease, job] : jobs_) {
+        if (job->cancel()) {
+            unstarted.push_back(job->lease());
+        }
+    }
+    for (const auto& lease : unstarted) {
+        settle({lease, Verdict::handed_back, {}, now, now});
+    }
+}
+
+// -- what the handlers say -------------------------------------------------------------------------------------------
+
+void Worker::report(JobReport report) {
+    bool first = false;
+    {
+        const std::lock_guard lock(mutex_);
+        first = reports_.empty();
+        reports_.push_back(std::move(report));
+    }
+    if (first) {
+        context_->backend->io().post([self = shared_from_this()] { self->on_reports(); });
+    }
+}
+
+void Worker::on_reports() {
+    std::vector<JobReport> reports;
+    {
+        const std::lock_guard lock(mutex_);
+        reports.swap(reports_);
+    }
+    for (auto& report : reports) {
+        const Lease lease = report.job->lease();
+        if (!delivery_.holds(lease)) {
+            jobs_.erase(key(lease));  // lost meanwhile: whatever it did, the event is somebody else's now
+        } else if (report.deferred) {
+            deferred_.emplace(key(lease), report.job);
+        } else {
+            settle({lease, report.verdict, std::move(report.error), report.started, report.finished});
+        }
+    }
+    pump();
+}
+
+void Worker::settle(Finished finished) {
+    jobs_.erase(key(finished.lease));
+    deferred_.erase(key(finished.lease));
+    if (finished.verdict != Verdict::handed_back) {
+        delivery_.finished(finished.lease, finished.finished - finished.started);
+    } else {
+        delivery_.given_back(finished.lease);
+    }
+    const std::size_t bytes = finished.error.size() + 64;
+    settlements_.add(std::move(finished), 1, bytes);
+}
+
+void Worker::send_settlements(std::vector<Finished> batch) {
+    const auto now = std::chrono::steady_clock::now();
+    const auto ago = [now](SteadyTime t) { return std::chrono::duration_cast<std::chrono::microseconds>(now - t); };
+    SettleRequest request{.group = group_, .worker_id = context_->worker_id, .ttl = context_->settings.event_ttl};
+    request.settlements.reserve(batch.size());
+    for (const auto& finished : batch) {
+        request.settlements.push_back(
+            {finished.lease, finished.verdict, finished.error, ago(finished.started), ago(finished.finished)});
+    }
+    context_->store->settle(std::move(request),
+                            [weak = weak_from_this(), batch = std::move(batch)](Result<StillHeld> result) {
+                                if (const auto self = weak.lock()) {
+                                    self->settlements_.answered();
+                                    self->on_settled(batch, std::move(result));
+                                    self->pump();
+                                }
+                            });
+}
+
+void Worker::on_settled(const std::vector<Finished>& batch, Result<StillHeld> result) {
+    if (!result) {
+        log_failure("cannot store outcomes of", result.failure());
+        to_retry_.insert(to_retry_.end(), batch.begin(), batch.end());
+        return;
+    }
+    const auto& accepted = result.value();
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+        delivery_.settled(batch[i].lease);
+        if ((i >= accepted.size() || !accepted[i]) && batch[i].verdict != Verdict::handed_back) {
+            log(LogLevel::warning, "the lease of event " + std::to_string(batch[i].lease.id) + " of " +
+                                       context_->describe() +
+                                       " was lost before its outcome could be stored; another worker has it");
+        }
+    }
+}
+
+// -- leases ----------------------------------------------------------------------------------------------------------
+
+void Worker::arm_renewal_timer() {
+    if (renewal_timer_armed_ || delivery_.held() == 0) {
+        return;
+    }
+    renewal_timer_armed_ = true;
+    renewal_timer_.expires_after(context_->settings.lease / 6);
+    renewal_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+        const auto self = weak.lock();
+        if (self && !error) {
+            self->renewal_timer_armed_ = false;
+            self->renew_if_due();
+            self->arm_renewal_timer();
+        }
+    });
+}
+
+void Worker::renew_if_due() {
+    const auto now = std::chrono::steady_clock::now();
+    auto leases = delivery_.next_renewal(now);
+    if (leases.empty() || !context_->store) {
+        return;
+    }
+    RenewRequest request{.group = group_, .lease = context_->settings.lease, .leases = leases};
+    context_->store->renew(std::move(request),
+                           [weak = weak_from_this(), now, leases = std::move(leases)](const Result<StillHeld>& result) {
+                               const auto self = weak.lock();
+                               if (!self) {
+                                   return;
+                               }
+                               if (result) {
+                                   self->on_renewed(now, leases, result.value());
+                               } else {
+                                   self->delivery_.renewal_failed();
+                                   self->log_failure("cannot renew leases of", result.failure());
+                               }
+                               self->pump();
+                           });
+}
+
+void Worker::on_renewed(SteadyTime sent, const std::vector<Lease>& leases, const StillHeld& still_held) {
+    for (const auto& lease : delivery_.renewed(sent, leases, still_held)) {
+        lose(lease);
+    }
+    std::vector<std::shared_ptr<Job>> again;
+    for (const auto& lease : leases) {
+        const auto job = jobs_.find(key(lease));
+        if (job == jobs_.end() || !delivery_.holds(lease)) {
+            continue;
+        }
+        job->second->set_lease_until(*delivery_.lease_until(lease));
+        if (deferred_.erase(key(lease)) > 0) {
+            again.push_back(job->second);
+        }
+    }
+    submit(again);
+}
+
+void Worker::lose(Lease lease) {
+    const auto job = jobs_.find(key(lease));
+    if (job == jobs_.end()) {
+        return;
+    }
+    log(LogLevel::warning, "the lease of event " + std::to_string(lease.id) + " of " + context_->describe() +
+                               " was lost; its handler is asked to stop");
+    const bool unstarted = job->second->cancel();
+    job->second->request_stop();
+    deferred_.erase(key(lease));
+    if (unstarted) {
+        jobs_.erase(job);
+    }
+}
+
+void Worker::extend(Lease lease, milliseconds time) {
+    if (time <= milliseconds(0) || time > std::chrono::hours(24)) {
+        throw Error(errc::invalid_argument, "cannot extend a lease by " + std::to_string(time.count()) +
+                                                " ms; it must be over 0 and at most 1 day");
+    }
+    const auto held = call_and_wait<StillHeld>(
+        context_->backend->io(), [self = shared_from_this(), lease, time](Callback<StillHeld> done) {
+            if (!self->context_->store) {
+                done(Failure{errc::closed, "the queue is closed"});
+                return;
+            }
+            self->context_->store->renew({.group = self->group_, .lease = time, .leases = {lease}}, std::move(done));
+        });
+    if (held.empty() || !held[0]) {
+        throw LeaseLost(errc::lease_lost, "cannot extend the lease of event " + std::to_string(lease.id) + " of " +
+                                              context_->describe() + ": another worker has it, or it was settled");
+    }
+}
+
+void Worker::report_progress(Lease lease, double fraction, std::string note) {
+    if (!(fraction >= 0 && fraction <= 1)) {
+        throw Error(errc::invalid_argument, "progress is " + std::to_string(fraction) + "; it must be 0 to 1");
+    }
+    const auto held = call_and_wait<StillHeld>(
+        context_->backend->io(), [self = shared_from_this(), lease, fraction, note](Callback<StillHeld> done) {
+            if (!self->context_->store) {
+                done(Failure{errc::closed, "the queue is closed"});
+                return;
+            }
+            self->context_->store->progress({.group = self->group_, .lease = lease, .fraction = fraction, .note = note},
+                                            std::move(done));
+        });
+    if (held.empty() || !held[0]) {
+        throw LeaseLost(errc::lease_lost, "cannot store the progress of event " + std::to_string(lease.id) + " of " +
+                                              context_->describe() + ": another worker has it, or it was settled");
+    }
+}
+
+// -- once a second ---------------------------------------------------------------------------------------------------
+
+void Worker::upkeep() {
+    if (upkeep_running_ || !context_->store) {
+        return;
+    }
+    UpkeepRequest request{.group = group_, .subscriber_ttl = subscriber_ttl};
+    {
+        const std::lock_guard lock(mutex_);
+        request.alive = infos_;
+    }
+    upkeep_running_ = true;
+    context_->store->upkeep(std::move(request), [weak = weak_from_this()](const Result<UpkeepReply>& reply) {
+        const auto self = weak.lock();
+        if (!self) {
+            return;
+        }
+        self->upkeep_running_ = false;
+        if (!reply) {
+            self->log_failure("cannot look after", reply.failure());
+        } else if (reply.value().takeable) {
+            self->delivery_.look();
+            self->pump();
+        }
+    });
+}
+
+void Worker::arm_upkeep_timer() {
+    upkeep_timer_.expires_after(look_interval);
+    upkeep_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+        const auto self = weak.lock();
+        if (!self || error || !self->context_->store) {
+            return;
+        }
+        self->delivery_.tick();
+        for (auto& finished : std::exchange(self->to_retry_, {})) {
+            const std::size_t bytes = finished.error.size() + 64;
+            self->settlements_.add(std::move(finished), 1, bytes);
+        }
+        self->upkeep();
+        self->pump();
+        if (self->delivery_.active() || self->delivery_.held() > 0) {
+            self->arm_upkeep_timer();
+        }
+    });
+}
+
+// -- the end ---------------------------------------------------------------------------------------------------------
+
+void Worker::stop(std::function<void()> handlers_ended, std::function<void()> drained) {
+    on_handlers_ended_ = std::move(handlers_ended);
+    on_drained_ = std::move(drained);
+    delivery_.stop();
+    hand_back_unstarted();
+    std::vector<std::string> ids;
+    {
+        const std::lock_guard lock(mutex_);
+        for (const auto& info : infos_) {
+            ids.push_back(info.id);
+        }
+        ids.insert(ids.end(), gone_.begin(), gone_.end());
+        infos_.clear();
+        gone_.clear();
+    }
+    if (context_->store && !ids.empty()) {
+        context_->store->remove_subscribers(std::move(ids), [](const Result<Done>&) {});
+    }
+    pump();
+    tell_progress_of_stop();
+}
+
+void Worker::request_stop_of_running() {
+    for (const auto& [lease, job] : jobs_) {
+        job->request_stop();
+    }
+}
+
+void Worker::tell_progress_of_stop() {
+    // Lost ones whose handlers still run stay in jobs_ until they report.
+    if (on_handlers_ended_ && jobs_.empty()) {
+        std::exchange(on_handlers_ended_, nullptr)();
+    }
+    if (on_drained_ && !on_handlers_ended_ && delivery_.held() == 0 && !delivery_.taking()) {
+        upkeep_timer_.cancel();
+        renewal_timer_.cancel();
+        std::exchange(on_drained_, nullptr)();
+    }
+}
+
+}  // namespace eventy::detail

@@ -1,0 +1,98 @@
+// The worker of one group in this process: takes events, has them run, settles them, keeps their leases.
+#pragma once
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/delivery.hpp"
+#include "core/group_commit.hpp"
+#include "core/job.hpp"
+#include "core/queue_context.hpp"
+
+namespace eventy::detail {
+
+/// Does what Delivery says. Lives on the I/O thread but for the JobHost's part and the functions that say so.
+class Worker final : public JobHost, public std::enable_shared_from_this<Worker> {
+public:
+    /// From any thread. `queue` stands for the queue in RunningScope.
+    Worker(std::shared_ptr<QueueContext>, std::string group, const void* queue);
+
+    /// From any thread; `subscriptions_changed` must follow on the I/O thread.
+    void add(std::shared_ptr<SubscriptionState>, SubscriberInfo);
+    void remove(const std::string& id);
+    void subscriptions_changed();
+
+    /// The connection was lost and is back.
+    void reconnected();
+
+    /// Takes nothing more, hands back what has not begun. `handlers_ended` once none runs, `drained` once every outcome
+    /// is stored as well; each called once, later or from within.
+    void stop(std::function<void()> handlers_ended, std::function<void()> drained);
+    void request_stop_of_running();
+
+    /// How many outcomes are not stored yet.
+    std::size_t unsettled() const { return delivery_.held(); }
+
+    // JobHost, on the handlers' threads:
+    std::vector<std::shared_ptr<SubscriptionState>> subscriptions() const override;
+    void report(JobReport) override;
+    void extend(Lease, milliseconds) override;
+    void report_progress(Lease, double fraction, std::string note) override;
+    const std::string& worker_id() const override { return context_->worker_id; }
+    const void* queue() const override { return queue_; }
+
+private:
+    using LeaseKey = std::pair<EventId, std::int64_t>;
+    struct Finished {
+        Lease lease;
+        Verdict verdict;
+        std::string error;
+        SteadyTime started, finished;
+    };
+    static LeaseKey key(Lease lease) { return {lease.id, lease.epoch}; }
+
+    void pump();
+    void take(int count);
+    void on_taken(SteadyTime sent, TakeReply);
+    void submit(const std::vector<std::shared_ptr<Job>>&);
+    void hand_back_unstarted();
+    void on_reports();
+    void settle(Finished);
+    void send_settlements(std::vector<Finished>);
+    void on_settled(const std::vector<Finished>&, Result<StillHeld>);
+    void follow_wait();
+    void renew_if_due();
+    void on_renewed(SteadyTime sent, const std::vector<Lease>&, const StillHeld&);
+    void lose(Lease);
+    void arm_renewal_timer();
+    void upkeep();
+    void arm_upkeep_timer();
+    void tell_progress_of_stop();
+    void log_failure(const char* doing, const Failure&);
+
+    std::shared_ptr<QueueContext> context_;
+    std::string group_;
+    const void* queue_;
+
+    mutable std::mutex mutex_;  // guards what the handlers' threads share with the I/O thread
+    std::vector<std::shared_ptr<SubscriptionState>> subscriptions_;
+    std::vector<SubscriberInfo> infos_;
+    std::vector<std::string> gone_;  // subscribers to take out of the store
+    std::vector<JobReport> reports_;
+
+    Delivery delivery_;
+    std::map<LeaseKey, std::shared_ptr<Job>> jobs_;  // taken and not reported yet
+    std::map<LeaseKey, std::shared_ptr<Job>> deferred_;
+    GroupCommit<Finished> settlements_;
+    std::vector<Finished> to_retry_;
+    boost::asio::steady_timer upkeep_timer_, renewal_timer_;
+    bool upkeep_running_ = false, renewal_timer_armed_ = false, waiting_ = false;
+    std::string last_failure_;  // so that a lasting one is not logged every second
+    std::function<void()> on_handlers_ended_, on_drained_;
+};
+
+}  // namespace eventy::detail
