@@ -1,0 +1,122 @@
+#include "memory/group_state.hpp"
+
+#include <algorithm>
+
+namespace eventy::memory {
+
+EventStatus GroupState::status(EventId id) const {
+    if (dead_.contains(id)) {
+        return EventStatus::error;
+    }
+    if (const auto hold = held_.find(id); hold != held_.end()) {
+        return hold->second.leased ? EventStatus::processing : EventStatus::pending;
+    }
+    return id > cursor_ ? EventStatus::pending : EventStatus::processed;
+}
+
+bool GroupState::holds(const Lease& lease) const {
+    const auto hold = held_.find(lease.id);
+    return hold != held_.end() && hold->second.leased && hold->second.epoch == lease.epoch;
+}
+
+std::optional<EventId> GroupState::overdue(std::int64_t now) const {
+    return leases_.empty() || leases_.begin()->first > now ? std::nullopt : std::optional(leases_.begin()->second);
+}
+
+std::optional<EventId> GroupState::due(std::int64_t now) const {
+    return delayed_.empty() || delayed_.begin()->first > now ? std::nullopt : std::optional(delayed_.begin()->second);
+}
+
+std::optional<EventId> GroupState::oldest_delayed() const {
+    const auto oldest = std::min_element(delayed_.begin(), delayed_.end(),
+                                         [](const auto& a, const auto& b) { return a.second < b.second; });
+    return oldest == delayed_.end() ? std::nullopt : std::optional(oldest->second);
+}
+
+int GroupState::lost_leases(EventId id) const {
+    const auto hold = held_.find(id);
+    return hold == held_.end() ? 0 : hold->second.lost;
+}
+
+void GroupState::put(EventId id, Hold& hold, std::int64_t epoch, std::int64_t until) {
+    hold.epoch = epoch;
+    hold.until = until;
+    hold.leased = true;
+    leases_.emplace(until, id);
+}
+
+void GroupState::lease_beyond_cursor(EventId id, std::int64_t epoch, std::int64_t until) {
+    cursor_ = id;
+    --backlog_;
+    put(id, held_[id], epoch, until);
+}
+
+void GroupState::lease_overdue(EventId id, std::int64_t epoch, std::int64_t until) {
+    Hold& hold = held_.at(id);
+    leases_.erase({hold.until, id});
+    ++hold.lost;
+    put(id, hold, epoch, until);
+}
+
+void GroupState::lease_delayed(EventId id, std::int64_t epoch, std::int64_t until) {
+    Hold& hold = held_.at(id);
+    delayed_.erase({hold.until, id});
+    put(id, hold, epoch, until);
+}
+
+void GroupState::extend(EventId id, std::int64_t until) {
+    Hold& hold = held_.at(id);
+    if (until > hold.until) {
+        leases_.erase({hold.until, id});
+        hold.until = until;
+        leases_.emplace(until, id);
+    }
+}
+
+GroupState::Hold GroupState::release(EventId id) {
+    const auto entry = held_.find(id);
+    const Hold hold = entry->second;
+    (hold.leased ? leases_ : delayed_).erase({hold.until, id});
+    held_.erase(entry);
+    return hold;
+}
+
+void GroupState::finish(EventId id) { release(id); }
+
+void GroupState::give_up(EventId id) {
+    release(id);
+    dead_.insert(id);
+}
+
+void GroupState::hand_back(EventId id) {
+    Hold hold = release(id);
+    hold.leased = false;
+    hold.until = 0;
+    held_.emplace(id, hold);
+    delayed_.emplace(hold.until, id);
+}
+
+void GroupState::expired(EventId id) {
+    if (id > cursor_) {
+        --backlog_;
+        count_expired();
+    } else if (const auto hold = held_.find(id); hold == held_.end()) {
+        dead_.erase(id);
+    } else if (!hold->second.leased) {
+        drop(id);
+    }
+}
+
+void GroupState::drop(EventId id) {
+    release(id);
+    count_expired();
+}
+
+void GroupState::count_expired() {
+    ++expired_;
+    ++unreported_;
+}
+
+std::int64_t GroupState::take_unreported() { return std::exchange(unreported_, 0); }
+
+}  // namespace eventy::memory

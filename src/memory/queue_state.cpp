@@ -1,0 +1,337 @@
+#include "memory/queue_state.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace eventy::memory {
+
+namespace {
+
+constexpr int max_lost_leases = 3;
+constexpr std::size_t max_error_bytes = 4096;
+constexpr const char* default_group = "default";
+constexpr int first_attempt = 1;
+
+std::int64_t in_us(milliseconds duration) { return std::chrono::microseconds(duration).count(); }
+
+Timestamp at(std::int64_t us) { return Timestamp::time_point(std::chrono::microseconds(us)); }
+
+std::int64_t lease_end(std::int64_t now, milliseconds lease) { return now + std::max<std::int64_t>(in_us(lease), 1); }
+
+/// ERROR before PROCESSING before PENDING before PROCESSED.
+int precedence(EventStatus status) {
+    switch (status) {
+        case EventStatus::error: return 3;
+        case EventStatus::processing: return 2;
+        case EventStatus::pending: return 1;
+        case EventStatus::processed: return 0;
+    }
+    return 0;
+}
+
+}  // namespace
+
+PublishReply QueueState::publish(PublishRequest request, std::int64_t now) {
+    expire(now);
+    group(default_group);
+    const auto count = static_cast<std::int64_t>(request.events.size());
+    const PublishReply reply{last_id_ + 1, std::max(last_us_ + 1, now)};
+    for (std::int64_t i = 0; i < count; ++i) {
+        NewEvent& from = request.events[static_cast<std::size_t>(i)];
+        const Position position{reply.first_id + i, reply.first_us + i};
+        Event event;
+        event.stored.id = position.id;
+        event.stored.created_at = at(position.us);
+        event.stored.payload = std::move(from.payload);
+        event.stored.worker_id = request.worker_id;
+        event.stored.key = std::move(from.key);
+        event.stored.headers = std::move(from.headers);
+        event.expires_us = now + in_us(request.ttl);
+        expiry_.emplace(event.expires_us, position.id);
+        with_status(EventStatus::pending).insert(with_status(EventStatus::pending).end(), position);
+        events_.emplace_hint(events_.end(), position, std::move(event));
+        signals_.notices.push_back({position.id, EventStatus::pending, request.worker_id});
+    }
+    last_id_ += count;
+    last_us_ = count == 0 ? last_us_ : reply.first_us + count - 1;
+    for (auto& [name, state] : groups_) {
+        state.published(count);
+        wake_if_idle(name, state);
+    }
+    return reply;
+}
+
+TakeReply QueueState::take(const TakeRequest& request, std::int64_t now) {
+    expire(now);
+    GroupState& from = group(request.group);
+    TakeReply reply;
+    reply.epoch = std::max(last_epoch_ + 1, now);
+    const std::int64_t until = lease_end(now, request.lease);
+    std::int64_t bytes = 0;
+
+    // False: the event does not go into this take, and nothing after it.
+    const auto fits = [&](const Event& event) {
+        const auto size = static_cast<std::int64_t>(event.stored.payload.size());
+        if (!reply.events.empty() && bytes + size > request.max_bytes) {
+            return false;
+        }
+        bytes += size;
+        return true;
+    };
+    const auto hand_out = [&](Event& event) {
+        last_epoch_ = reply.epoch;
+        refresh(event, request.worker_id);
+        reply.events.push_back(event.stored);
+        reply.events.back().status = EventStatus::processing;
+        reply.events.back().attempt = first_attempt;
+    };
+    while (static_cast<int>(reply.events.size()) < request.max) {
+        if (const auto id = next_overdue(from, now)) {
+            Event& event = *find(*id);
+            if (from.lost_leases(*id) + 1 >= max_lost_leases) {
+                const std::string reason = "lost its lease " + std::to_string(max_lost_leases) + " times";
+                give_up(event, from, reason, request.worker_id, now + in_us(request.ttl));
+                reply.refused.push_back({*id, reason});
+                continue;
+            }
+            if (!fits(event)) {
+                break;
+            }
+            from.lease_overdue(*id, reply.epoch, until);
+            hand_out(event);
+        } else if (const auto due = from.due(now)) {
+            Event& event = *find(*due);
+            if (!fits(event)) {
+                break;
+            }
+            from.lease_delayed(*due, reply.epoch, until);
+            hand_out(event);
+        } else if (from.backlog() > 0) {
+            const EventId next = next_beyond(from);
+            Event& event = *find(next);
+            if (!fits(event)) {
+                break;
+            }
+            from.lease_beyond_cursor(next, reply.epoch, until);
+            hand_out(event);
+        } else {
+            break;
+        }
+    }
+    reply.more = takeable(from, now);
+    reply.expired = from.take_unreported();
+    from.idle = !reply.more;
+    (reply.more ? signals_.wake : signals_.quiet).push_back(request.group);
+    return reply;
+}
+
+StillHeld QueueState::settle(const SettleRequest& request, std::int64_t now) {
+    expire(now);
+    StillHeld held(request.settlements.size(), false);
+    if (GroupState* const in = find_group(request.group)) {
+        for (std::size_t i = 0; i < held.size(); ++i) {
+            held[i] = settle_one(*in, request, request.settlements[i], now);
+        }
+    }
+    return held;
+}
+
+bool QueueState::settle_one(GroupState& in, const SettleRequest& request, const Settlement& settlement,
+                            std::int64_t now) {
+    const EventId id = settlement.lease.id;
+    if (!in.holds(settlement.lease)) {
+        return false;
+    }
+    Event* const event = find(id);
+    if (settlement.verdict == Verdict::handed_back) {
+        if (event == nullptr) {
+            in.drop(id);
+            return true;
+        }
+        in.hand_back(id);
+        refresh(*event, request.worker_id);
+        wake_if_idle(request.group, in);
+        return true;
+    }
+    if (event == nullptr) {
+        in.finish(id);
+        return true;
+    }
+    event->stored.attempt = first_attempt;
+    event->stored.processed_by = request.worker_id;
+    event->stored.started_at = at(now) - settlement.started_ago;
+    event->stored.finished_at = at(now) - settlement.finished_ago;
+    if (settlement.verdict == Verdict::failed) {
+        give_up(*event, in, settlement.error, request.worker_id, now + in_us(request.ttl));
+    } else {
+        in.finish(id);
+        refresh(*event, request.worker_id);
+    }
+    return true;
+}
+
+StillHeld QueueState::renew(const RenewRequest& request, std::int64_t now) {
+    expire(now);
+    StillHeld held(request.leases.size(), false);
+    GroupState* const in = find_group(request.group);
+    for (std::size_t i = 0; in != nullptr && i < held.size(); ++i) {
+        const Lease& lease = request.leases[i];
+        if (!in->holds(lease)) {
+            continue;
+        }
+        held[i] = true;
+        in->extend(lease.id, lease_end(now, request.lease));
+        if (Event* const event = find(lease.id)) {
+            keep_until(*event, now + 2 * in_us(request.lease));
+        }
+    }
+    return held;
+}
+
+StillHeld QueueState::progress(const ProgressRequest& request, std::int64_t now) {
+    expire(now);
+    GroupState* const in = find_group(request.group);
+    const bool held = in != nullptr && in->holds(request.lease);
+    if (Event* const event = held ? find(request.lease.id) : nullptr) {
+        event->progress = request.fraction;
+        event->progress_note = request.note;
+    }
+    return {held};
+}
+
+UpkeepReply QueueState::upkeep(const UpkeepRequest& request, std::int64_t now) {
+    expire(now);
+    for (const SubscriberInfo& info : request.alive) {
+        const auto [entry, fresh] = subscribers_.try_emplace(info.id, LiveSubscriber{info, 0});
+        if (fresh) {
+            entry->second.info.created_at = at(now);
+        }
+        entry->second.until = now + in_us(request.subscriber_ttl);
+    }
+    forget_gone_subscribers(now);
+    if (request.group.empty()) {
+        return {};
+    }
+    joined(request.group);
+    GroupState* const in = find_group(request.group);
+    return {in != nullptr ? takeable(*in, now) : !events_.empty()};
+}
+
+void QueueState::remove_subscribers(const std::vector<std::string>& ids) {
+    for (const std::string& id : ids) {
+        subscribers_.erase(id);
+    }
+}
+
+void QueueState::joined(const std::string& name) {
+    if (name == default_group) {
+        group(name);
+    }
+}
+
+void QueueState::expire(std::int64_t now) {
+    while (!expiry_.empty() && expiry_.begin()->first <= now) {
+        const EventId id = expiry_.begin()->second;
+        const auto entry = events_.find(id);
+        with_status(entry->second.stored.status).erase(entry->first);
+        events_.erase(entry);
+        expiry_.erase(expiry_.begin());
+        for (auto& [name, state] : groups_) {
+            state.expired(id);
+        }
+    }
+}
+
+GroupState& QueueState::group(const std::string& name) {
+    const auto found = groups_.find(name);
+    if (found != groups_.end()) {
+        return found->second;
+    }
+    const EventId before_earliest = events_.empty() ? last_id_ : events_.begin()->first.id - 1;
+    GroupState& made =
+        groups_.try_emplace(name, before_earliest, static_cast<std::int64_t>(events_.size())).first->second;
+    // Everything is pending for the new group, so no PROCESSED is left; ERROR and PROCESSING go before it.
+    Positions processed;
+    processed.swap(with_status(EventStatus::processed));
+    for (const Position position : processed) {
+        events_.find(position)->second.stored.status = EventStatus::pending;
+    }
+    with_status(EventStatus::pending).merge(processed);
+    return made;
+}
+
+GroupState* QueueState::find_group(const std::string& name) {
+    const auto found = groups_.find(name);
+    return found == groups_.end() ? nullptr : &found->second;
+}
+
+/// A lease that ran out on an existing event. Those on events that are gone end here.
+std::optional<EventId> QueueState::next_overdue(GroupState& of, std::int64_t now) {
+    auto id = of.overdue(now);
+    while (id && find(*id) == nullptr) {
+        of.drop(*id);
+        id = of.overdue(now);
+    }
+    return id;
+}
+
+EventId QueueState::next_beyond(const GroupState& of) const { return events_.upper_bound(of.cursor())->first.id; }
+
+bool QueueState::takeable(GroupState& of, std::int64_t now) {
+    return next_overdue(of, now) || of.due(now) || of.backlog() > 0;
+}
+
+void QueueState::give_up(Event& event, GroupState& in, const std::string& reason, const std::string& worker_id,
+                         std::int64_t until) {
+    event.stored.last_error = reason.substr(0, max_error_bytes);
+    keep_until(event, until);
+    in.give_up(event.stored.id);
+    refresh(event, worker_id);
+}
+
+void QueueState::keep_until(Event& event, std::int64_t us) {
+    if (us > event.expires_us) {
+        expiry_.erase({event.expires_us, event.stored.id});
+        event.expires_us = us;
+        expiry_.emplace(us, event.stored.id);
+    }
+}
+
+EventStatus QueueState::overall_status(EventId id) const {
+    EventStatus overall = EventStatus::processed;
+    for (const auto& [name, state] : groups_) {
+        const EventStatus status = state.status(id);
+        overall = precedence(status) > precedence(overall) ? status : overall;
+    }
+    return overall;
+}
+
+void QueueState::refresh(Event& event, const std::string& worker_id) {
+    const EventStatus before = event.stored.status, after = overall_status(event.stored.id);
+    if (before == after) {
+        return;
+    }
+    const auto node = with_status(before).extract(with_status(before).find(event.stored.id));
+    with_status(after).insert(node.value());
+    event.stored.status = after;
+    if (after == EventStatus::processed || after == EventStatus::error) {
+        signals_.notices.push_back({event.stored.id, after, worker_id});
+    }
+}
+
+void QueueState::wake_if_idle(const std::string& name, GroupState& state) {
+    if (std::exchange(state.idle, false)) {
+        signals_.wake.push_back(name);
+    }
+}
+
+QueueState::Event* QueueState::find(EventId id) {
+    const auto entry = events_.find(id);
+    return entry == events_.end() ? nullptr : &entry->second;
+}
+
+void QueueState::forget_gone_subscribers(std::int64_t now) {
+    std::erase_if(subscribers_, [now](const auto& entry) { return entry.second.until <= now; });
+}
+
+}  // namespace eventy::memory
