@@ -1,0 +1,240 @@
+#include "core/delivery.hpp"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+namespace eventy::detail {
+namespace {
+
+using namespace std::chrono_literals;
+
+class DeliveryTest : public ::testing::Test {
+protected:
+    static std::vector<Lease> leases(EventId first, int count, std::int64_t epoch = 1) {
+        std::vector<Lease> all;
+        for (int i = 0; i < count; ++i) {
+            all.push_back({first + i, epoch});
+        }
+        return all;
+    }
+    SteadyTime at(SteadyDuration since_start) const { return SteadyTime{} + 1h + since_start; }
+
+    Delivery delivery_{{.concurrency = 4, .lease = 9s}};
+};
+
+TEST_F(DeliveryTest, DoesNothingBeforeThereAreSubscribers) {
+    EXPECT_EQ(delivery_.next_take(), 0);
+    EXPECT_FALSE(delivery_.wants_wait());
+    delivery_.look();
+    EXPECT_EQ(delivery_.next_take(), 0);
+}
+
+TEST_F(DeliveryTest, FirstTakesAsManyAsCanRunAtOnce) {
+    delivery_.start();
+    EXPECT_EQ(delivery_.next_take(), 4);
+    EXPECT_EQ(delivery_.next_take(), 0) << "one take at a time";
+    EXPECT_FALSE(delivery_.wants_wait()) << "not while a take is on its way";
+}
+
+TEST_F(DeliveryTest, WaitsOnlyAfterATakeLeftNothing) {
+    delivery_.start();
+    delivery_.next_take();
+    delivery_.taken(at(0s), leases(1, 2), false);
+    EXPECT_TRUE(delivery_.wants_wait());
+    EXPECT_EQ(delivery_.next_take(), 0);
+    delivery_.look();
+    EXPECT_FALSE(delivery_.wants_wait());
+    EXPECT_EQ(delivery_.next_take(), 2);
+}
+
+TEST_F(DeliveryTest, GoesOnTakingWhileThereIsMore) {
+    delivery_.start();
+    delivery_.next_take();
+    delivery_.taken(at(0s), leases(1, 2), true);
+    EXPECT_EQ(delivery_.next_take(), 2);
+}
+
+TEST_F(DeliveryTest, AMarkerDuringATakeIsNotForgotten) {
+    delivery_.start();
+    delivery_.next_take();
+    delivery_.look();
+    delivery_.taken(at(0s), {}, false);
+    EXPECT_EQ(delivery_.next_take(), 4);
+}
+
+TEST_F(DeliveryTest, FullItNeitherTakesNorWaits) {
+    delivery_.start();
+    delivery_.next_take();
+    delivery_.taken(at(0s), leases(1, 4), true);
+    EXPECT_EQ(delivery_.next_take(), 0);
+    EXPECT_FALSE(delivery_.wants_wait());
+    delivery_.finished({2, 1}, 1s);
+    EXPECT_EQ(delivery_.next_take(), 1) << "slow handlers: nothing is taken to lie ready";
+}
+
+TEST_F(DeliveryTest, QuickHandlersMakeItTakeAhead) {
+    delivery_.start();
+    delivery_.next_take();
+    delivery_.taken(at(0s), leases(1, 4), true);
+    for (EventId id = 1; id <= 4; ++id) {
+        delivery_.finished({id, 1}, 10us);
+    }
+    EXPECT_EQ(delivery_.window(), 1000);
+    EXPECT_EQ(delivery_.next_take(), 1000);
+    delivery_.taken(at(0s), leases(5, 1000), true);
+    for (EventId id = 5; id < 405; ++id) {
+        delivery_.finished({id, 1}, 10us);
+    }
+    EXPECT_EQ(delivery_.next_take(), 0) << "in large steps, not one by one";
+    for (EventId id = 405; id < 605; ++id) {
+        delivery_.finished({id, 1}, 10us);
+    }
+    EXPECT_EQ(delivery_.next_take(), 600);
+}
+
+TEST_F(DeliveryTest, OneSlowHandlerShrinksTheWindowAtOnce) {
+    delivery_.start();
+    delivery_.next_take();
+    delivery_.taken(at(0s), leases(1, 4), true);
+    delivery_.finished({1, 1}, 10us);
+    EXPECT_EQ(delivery_.window(), 1000);
+    delivery_.finished({2, 1}, 10s);
+    EXPECT_EQ(delivery_.window(), 4);
+}
+
+TEST_F(DeliveryTest, RenewsAllItHoldsAtAThirdOfTheLease) {
+    delivery_.start();
+    delivery_.next_take();
+    delivery_.taken(at(0s), leases(1, 2, 7), false);
+    EXPECT_TRUE(delivery_.next_renewal(at(2999ms)).empty());
+    EXPECT_EQ(delivery_.next_renewal(at(3s)).size(), 2U);
+    EXPECT_TRUE(delivery_.next_renewal(at(4s)).empty()) << "one renewal at a time";
+    EXPECT_TRUE(delivery_.renewed(at(3s), leases(1, 2, 7), {true, true}).empty());
+    EXPECT_TRUE(delivery_.next_renewal(at(5s)).empty());
+    EXPECT_EQ(delivery_.lease_until({1, 7}), at(12s));
+    EXPECT_EQ(delivery_.next_renewal(at(6s)).size(), 2U);
+}
+
+TEST_F(DeliveryTest, AfterAReconnectRenewsWithoutWaitingForTheTime) {
+    delivery_.start();
+    delivery_.next_take();
+    delivery_.taken(at(0s), leases(1, 1), false);
+    delivery_.reconnected();
+    EXPECT_EQ(delivery_.next_renewal(at(1ms)).size(), 1U);
+    EXPECT_EQ(delivery_.next_take(), 3);
+}
+
+TEST_F(DeliveryTest, ALostLeaseIsToldOnceAndNoLongerHeld) {
+    delivery_.start();
+    delivery_.next_take();
+    delivery_.taken(at(0s), leases(1, 2, 7), false);
+    delivery_.next_renewal(at(3s));
+    const auto lost = delivery_.renewed(at(3s), leases(1, 2, 7), {true, false});
+    ASSERT_EQ(lost.size(), 1U);
+    EXPECT_EQ(lost[0].id, 2);
+    EXPECT_FALSE(delivery_.holds({2, 7}));
+    EXPECT_TRUE(delivery_.holds({1, 7}));
+}
+
+TEST_F(DeliveryTest, AFinishedEventIsNotLostToARenewalThatCameAfterItsSettle) {
+    delivery_.start();
+    delivery_.next_take();
+    delivery_.taken(at(0s), leases(1, 1, 7), false);
+    delivery_.next_renewal(at(3s));
+    delivery_.finished({1, 7}, 1ms);
+    EXPECT_TRUE(delivery_.renewed(at(3s), leases(1, 1, 7), {false}).empty());
+    EXPECT_TRUE(delivery_.holds({1, 7})) << "its settle's answer decides";
+}
+
+TEST_F(DeliveryTest, TheSameEventTakenAgainAfterALossIsAnotherLease) {
+    delivery_.start();
+    delivery_.next_take();
+    delivery_.taken(at(0s), leases(1, 1, 7), false);
+    delivery_.look();
+    delivery_.next_take();
+    delivery_.taken(at(10s), leases(1, 1, 8), false);
+    delivery_.settled({1, 7});
+    EXPECT_FALSE(delivery_.holds({1, 7}));
+    EXPECT_TRUE(delivery_.holds({1, 8}));
+}
+
+TEST_F(DeliveryTest, AFailedTakeIsTriedAgainWithTheNextTick) {
+    delivery_.start();
+    delivery_.next_take();
+    delivery_.take_failed();
+    EXPECT_EQ(delivery_.next_take(), 0);
+    delivery_.tick();
+    EXPECT_EQ(delivery_.next_take(), 4);
+}
+
+TEST_F(DeliveryTest, AfterStopItTakesNothing) {
+    delivery_.start();
+    delivery_.stop();
+    delivery_.look();
+    EXPECT_EQ(delivery_.next_take(), 0);
+    EXPECT_FALSE(delivery_.wants_wait());
+}
+
+// Whatever happens in whatever order: never more unfinished than the window allowed when they were taken, one take and
+// one renewal at a time, and room and a reason to look always end in a take.
+TEST_F(DeliveryTest, RandomHistoriesKeepItsRules) {
+    for (unsigned seed = 0; seed < 300; ++seed) {
+        std::mt19937 random(seed);
+        const auto pick = [&](int n) { return static_cast<int>(random() % static_cast<unsigned>(n)); };
+        Delivery delivery({.concurrency = 1 + pick(8), .lease = 9s, .most_held = 64});
+        delivery.start();
+        SteadyTime now = at(0s);
+        std::vector<Lease> running;
+        EventId next_id = 1;
+        int taking = 0;
+        for (int step = 0; step < 200; ++step) {
+            now += std::chrono::milliseconds(pick(2000));
+            switch (pick(6)) {
+                case 0: delivery.look(); break;
+                case 1:
+                    if (taking > 0) {
+                        const auto got = leases(next_id, pick(taking + 1), step + 1);
+                        next_id += static_cast<EventId>(got.size());
+                        running.insert(running.end(), got.begin(), got.end());
+                        delivery.taken(now, got, pick(2) == 0);
+                        taking = 0;
+                    }
+                    break;
+                case 2:
+                case 3:
+                    if (!running.empty()) {
+                        const auto which = running.begin() + pick(static_cast<int>(running.size()));
+                        delivery.finished(*which, std::chrono::microseconds(1 + pick(100'000)));
+                        delivery.settled(*which);
+                        running.erase(which);
+                    }
+                    break;
+                case 4:
+                    if (const auto due = delivery.next_renewal(now); !due.empty()) {
+                        ASSERT_TRUE(delivery.next_renewal(now).empty()) << "seed " << seed;
+                        StillHeld held;
+                        for (std::size_t i = 0; i < due.size(); ++i) {
+                            held.push_back(pick(10) != 0);
+                        }
+                        for (const auto& lost : delivery.renewed(now, due, held)) {
+                            std::erase_if(running, [&](Lease l) { return l.id == lost.id && l.epoch == lost.epoch; });
+                        }
+                    }
+                    break;
+                default: delivery.tick(); break;
+            }
+            if (taking == 0) {
+                taking = delivery.next_take();
+                ASSERT_LE(static_cast<int>(running.size()) + taking, 64) << "seed " << seed << " step " << step;
+            } else {
+                ASSERT_EQ(delivery.next_take(), 0);
+            }
+            ASSERT_EQ(delivery.held(), running.size()) << "seed " << seed << " step " << step;
+            ASSERT_FALSE(taking > 0 && delivery.wants_wait());
+        }
+    }
+}
+
+}  // namespace
+}  // namespace eventy::detail
