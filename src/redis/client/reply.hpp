@@ -1,23 +1,9 @@
-// One reply of Redis, as a value.
+// What a command answers.
 #pragma once
-#include <cstdint>
-#include <string>
-#include <string_view>
-#include <vector>
+#include "resp/reply.hpp"
 
 namespace eventy::redis {
 
-struct Reply {
-    enum class Kind { nil, status, error, integer, text, array };
-    Kind kind = Kind::nil;
-    std::string text = {};          // of status, error ("WRONGTYPE Operation ..."), text
-    std::int64_t integer = 0;       // of integer
-    std::vector<Reply> items = {};  // of array
-
-    bool is_error() const { return kind == Kind::error; }
-    bool is_nil() const { return kind == Kind::nil; }
-    /// Whether it is an error whose first word is this, such as "NOSCRIPT".
-    bool is_error(std::string_view code) const;
-};
+using resp::Reply;
 
 }  // namespace eventy::redis

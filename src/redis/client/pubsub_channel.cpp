@@ -1,0 +1,237 @@
+#include "redis/client/pubsub_channel.hpp"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <utility>
+
+#include "redis/client/error_reply.hpp"
+#include "resp/writer.hpp"
+
+namespace eventy::redis {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr milliseconds quiet_time{2000};  // then it is asked for a sign of life
+constexpr milliseconds patience{1000};    // for the sign
+
+void append(std::string& out, std::vector<std::string_view> args) { resp::append_command(out, args); }
+
+/// Whether a reply is a push of this kind: ["message", channel, payload].
+bool is_push(const Reply& reply, std::string_view kind, std::size_t size) {
+    return reply.kind == Reply::Kind::array && reply.items.size() == size && reply.items[0].text == kind;
+}
+
+}  // namespace
+
+PubSubChannel::PubSubChannel(Surroundings& surroundings)
+    : surroundings_(surroundings),
+      supervisor_(surroundings, *this, "pub/sub", false),
+      silence_alarm_(surroundings, [this] { look_for_silence(); }) {}
+
+void PubSubChannel::stop() {
+    stopped_ = true;
+    supervisor_.stop();
+    silence_alarm_.cancel();
+    const auto ears = std::exchange(ears_, {});
+}
+
+// -- who listens -----------------------------------------------------------------------------------------------------
+
+void PubSubChannel::listen(std::uint64_t token, const std::string& channel, Listener listener, Ready ready) {
+    if (stopped_) {
+        return;
+    }
+    ears_[token] = Ear{channel, std::move(listener), std::move(ready)};
+    auto& known = channels_[channel];
+    known.tokens.insert(token);
+    supervisor_.start();
+    if (!supervisor_.is_up()) {
+        return;  // `up` subscribes
+    }
+    if (known.subscribed) {
+        boost::asio::post(surroundings_.io, [life = surroundings_.life, this, token] {
+            if (const auto alive = life.lock()) {
+                subscribed(token);
+            }
+        });
+    } else if (!is_requested(channel)) {
+        request(Request::Kind::subscribe, channel);
+    }
+}
+
+void PubSubChannel::unlisten(std::uint64_t token) {
+    const auto ear = ears_.extract(token);
+    if (ear.empty()) {
+        return;
+    }
+    const auto found = channels_.find(ear.mapped().channel);
+    found->second.tokens.erase(token);
+    if (found->second.tokens.empty()) {
+        channels_.erase(found);
+        if (!channels_.empty() && supervisor_.is_up()) {
+            request(Request::Kind::unsubscribe, ear.mapped().channel);
+        }
+    }
+    if (channels_.empty()) {
+        supervisor_.stop();
+        silence_alarm_.cancel();
+        requests_.clear();
+    }
+}
+
+void PubSubChannel::suspect(const std::string& why) {
+    if (supervisor_.is_up()) {
+        supervisor_.drop({Loss::Kind::silent, why});
+    }
+}
+
+void PubSubChannel::request(Request::Kind kind, const std::string& channel) {
+    auto& connection = supervisor_.connection();
+    switch (kind) {
+        case Request::Kind::subscribe: append(connection.staging(), {"SUBSCRIBE", channel}); break;
+        case Request::Kind::unsubscribe: append(connection.staging(), {"UNSUBSCRIBE", channel}); break;
+        case Request::Kind::ping: append(connection.staging(), {"PING"}); break;
+    }
+    connection.flush();
+    requests_.push_back({kind, channel});
+}
+
+// -- what happens to the connection ----------------------------------------------------------------------------------
+
+void PubSubChannel::up() {
+    for (const auto& [name, channel] : channels_) {
+        request(Request::Kind::subscribe, name);
+    }
+    pinged_at_ = Clock::now();
+    silence_alarm_.set_after(patience);
+}
+
+void PubSubChannel::down(const Loss& loss) {
+    requests_.clear();
+    silence_alarm_.cancel();
+    for (auto& [name, channel] : channels_) {
+        if (std::exchange(channel.subscribed, false)) {
+            for (const auto token : channel.tokens) {
+                ears_[token].missed = !ears_[token].ready;
+            }
+        }
+    }
+    if (loss.kind != Loss::Kind::refused) {
+        return;
+    }
+    std::vector<std::uint64_t> tokens;
+    for (const auto& [token, ear] : ears_) {
+        tokens.push_back(token);
+    }
+    for (const auto token : tokens) {
+        answer_ready(token,
+                     detail::Failure{errc::connection, "cannot use " + surroundings_.place + ": " + loss.reason});
+    }
+}
+
+void PubSubChannel::received(std::vector<Reply>& replies) {
+    for (const auto& reply : replies) {
+        if (stopped_ || !supervisor_.is_up()) {
+            return;
+        }
+        supervisor_.proved_useful();
+        if (is_push(reply, "message", 3)) {
+            message(reply.items[1].text, reply.items[2].text);
+            continue;
+        }
+        if (requests_.empty() || asks_to_resend(reply)) {
+            supervisor_.drop({Loss::Kind::passing, reply.is_error()
+                                                       ? without_password(reply.text, surroundings_.options)
+                                                       : "it answers what nobody asked"});
+            return;
+        }
+        const auto request = std::move(requests_.front());
+        requests_.pop_front();
+        reply.is_error() ? refused(request, reply.text) : confirmed(request);
+    }
+}
+
+void PubSubChannel::message(const std::string& channel, const std::string& payload) {
+    for (const auto token : tokens_of(channel)) {
+        if (const auto ear = ears_.find(token); ear != ears_.end()) {
+            const auto function = ear->second.listener.message;  // it may stop listening
+            call(function, std::string_view(payload));
+        }
+    }
+}
+
+void PubSubChannel::confirmed(const Request& request) {
+    const auto found = channels_.find(request.channel);
+    if (request.kind != Request::Kind::subscribe || found == channels_.end() || is_requested(request.channel)) {
+        return;
+    }
+    found->second.subscribed = true;
+    for (const auto token : tokens_of(request.channel)) {
+        subscribed(token);
+    }
+}
+
+void PubSubChannel::refused(const Request& request, const std::string& why) {
+    for (const auto token : tokens_of(request.channel)) {
+        answer_ready(token, detail::Failure{errc::server, "SUBSCRIBE to '" + request.channel + "' at " +
+                                                              surroundings_.place + ": " + why});
+    }
+}
+
+void PubSubChannel::subscribed(std::uint64_t token) {
+    answer_ready(token, detail::Done{});
+    const auto ear = ears_.find(token);
+    if (ear != ears_.end() && std::exchange(ear->second.missed, false)) {
+        const auto gap = ear->second.listener.gap;
+        call(gap);
+    }
+}
+
+void PubSubChannel::answer_ready(std::uint64_t token, const detail::Result<detail::Done>& result) {
+    const auto ear = ears_.find(token);
+    if (ear == ears_.end() || stopped_) {
+        return;
+    }
+    if (const auto ready = std::exchange(ear->second.ready, {})) {
+        ear->second.missed = !result.ok();  // it was told no: let it know when it becomes yes
+        call(ready, result);
+    }
+}
+
+bool PubSubChannel::is_requested(const std::string& channel) const {
+    return std::ranges::any_of(requests_, [&](const Request& request) {
+        return request.kind == Request::Kind::subscribe && request.channel == channel;
+    });
+}
+
+std::vector<std::uint64_t> PubSubChannel::tokens_of(const std::string& channel) const {
+    const auto found = channels_.find(channel);
+    return found == channels_.end()
+               ? std::vector<std::uint64_t>()
+               : std::vector<std::uint64_t>(found->second.tokens.begin(), found->second.tokens.end());
+}
+
+// -- time ------------------------------------------------------------------------------------------------------------
+
+void PubSubChannel::look_for_silence() {
+    if (!supervisor_.is_up()) {
+        return;
+    }
+    auto& connection = supervisor_.connection();
+    const auto now = Clock::now();
+    const auto last = connection.last_progress();
+    if (!requests_.empty() && now >= std::max(last, pinged_at_) + patience && !connection.has_unread()) {
+        supervisor_.drop({Loss::Kind::silent, "no answer for " + std::to_string(patience.count()) + " ms"});
+        return;
+    }
+    if (requests_.empty() && now >= last + quiet_time) {
+        request(Request::Kind::ping, {});
+        pinged_at_ = now;
+    }
+    silence_alarm_.set_after(patience);
+}
+
+}  // namespace eventy::redis

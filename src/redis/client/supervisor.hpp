@@ -1,0 +1,67 @@
+// Keeps one kind of connection up for as long as it is wanted.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "redis/client/alarm.hpp"
+#include "redis/client/connection.hpp"
+#include "redis/client/surroundings.hpp"
+
+namespace eventy::redis {
+
+/// Makes connections, one after the other, each with its handshake, and rests between failures. The one place that
+/// knows whether the connection is there; its owner never connects.
+class Supervisor final : private Connection::Owner {
+public:
+    class Owner {
+    public:
+        virtual void up() = 0;                           // usable from now on
+        virtual void received(std::vector<Reply>&) = 0;  // while it is up
+        virtual void written() {}                        // all that was staged
+        virtual void down(const Loss&) = 0;              // it was lost, or another try failed
+
+    protected:
+        ~Owner() = default;
+    };
+
+    /// `purpose` is for the log ("commands").
+    Supervisor(Surroundings&, Owner&, std::string purpose, bool ask_id);
+    ~Supervisor();
+
+    void start();
+    /// Ends the connection without a word to the owner.
+    void stop();
+    /// Treats the connection as lost.
+    void drop(Loss);
+    /// The connection has done something useful: the next failure is a first one.
+    void proved_useful() { failures_ = 0; }
+
+    bool is_started() const { return started_; }
+    bool is_up() const { return connection_ && connection_->is_up(); }
+    /// While it is up.
+    Connection& connection() { return *connection_; }
+
+private:
+    void connection_up() override;
+    void connection_received(std::vector<Reply>& replies) override { owner_.received(replies); }
+    void connection_written() override { owner_.written(); }
+    void connection_down(const Loss&) override;
+    void try_now();
+    void log_loss(const Loss&);
+
+    Surroundings& surroundings_;
+    Owner& owner_;
+    std::string purpose_;
+    bool ask_id_;
+    bool started_ = false;
+    std::shared_ptr<Connection> connection_ = {};
+    Alarm next_try_;
+    int failures_ = 0;         // in a row
+    int slow_handshakes_ = 0;  // in a row
+    std::size_t address_ = 0;
+    bool was_up_ = false;  // since the last loss
+    std::string last_logged_ = {};
+};
+
+}  // namespace eventy::redis

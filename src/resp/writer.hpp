@@ -1,0 +1,12 @@
+// Commands as RESP.
+#pragma once
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace eventy::resp {
+
+/// Appends the command as an array of bulk strings; any bytes are fine in the arguments.
+void append_command(std::string& out, std::span<const std::string_view> args);
+
+}  // namespace eventy::resp
