@@ -71,8 +71,13 @@ std::size_t SizeGuard::pass_type(std::string_view bytes) {
             place_ = Place::line;
             line_left_ = type_ == ':' ? static_cast<std::int64_t>(number_bytes) : limits_.line_bytes;
             break;
-        case '$':
         case '*':
+            if (open_arrays_.size() >= limits_.depth) {
+                too_large("arrays nested over " + std::to_string(limits_.depth) + " deep");
+                return 0;
+            }
+            [[fallthrough]];
+        case '$':
             place_ = Place::number;
             number_.clear();
             break;
@@ -163,10 +168,6 @@ void SizeGuard::begin_bulk(std::int64_t length) {
 }
 
 void SizeGuard::begin_array(std::int64_t length) {
-    if (open_arrays_.size() >= limits_.depth) {
-        too_large("arrays nested over " + std::to_string(limits_.depth) + " deep");
-        return;
-    }
     if (length <= 0) {
         end_of_item();
         return;
