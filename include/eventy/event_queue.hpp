@@ -61,7 +61,7 @@ public:
     /// Newest first. Pages stay exact while events are published: none twice, none missed. Throws `bad_page_id` for a
     /// page id that a search with this filter on this queue did not give out.
     Page<QueueEvent<T>> search_events(EventFilter = {}, PageRequest = {}) const;
-    std::int64_t count_events(EventFilter = {}) const;
+    std::int64_t count_events(EventFilter filter = {}) const { return queue_->count_events(filter); }
     /// What `search_events` finds, all of it, as an input range.
     EventRange<T> events(EventFilter filter = {}) const { return EventRange<T>(*this, std::move(filter)); }
 

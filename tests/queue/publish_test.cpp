@@ -1,0 +1,218 @@
+#include <list>
+
+#include "queue/backends.hpp"
+
+namespace eventy::test {
+namespace {
+
+class Publishing : public OnEachBackend {};
+EVENTY_ON_EACH_BACKEND(Publishing);
+
+TEST_P(Publishing, GivesBackTheEventAsItIsStored) {
+    const auto queue = open();
+    const auto event = queue.publish({"ORD-1", 99.5}, {.key = "k", .headers = {{"trace", "a\"b"}, {"n", ""}}});
+    EXPECT_EQ(event.id, 1);
+    EXPECT_EQ(event.payload, (Order{"ORD-1", 99.5}));
+    EXPECT_EQ(event.status, EventStatus::pending);
+    EXPECT_FALSE(event.worker_id.empty());
+    EXPECT_EQ(event.key, "k");
+
+    const auto stored = queue.get_event(event.id);
+    EXPECT_EQ(stored.id, event.id);
+    EXPECT_EQ(stored.payload, event.payload);
+    EXPECT_EQ(stored.status, EventStatus::pending);
+    EXPECT_EQ(stored.created_at, event.created_at);
+    EXPECT_EQ(stored.worker_id, event.worker_id);
+    EXPECT_EQ(stored.key, "k");
+    EXPECT_EQ(stored.headers, event.headers);
+    EXPECT_EQ(stored.headers.at("trace"), "a\"b");
+    EXPECT_EQ(stored.attempt, 0);
+    EXPECT_TRUE(stored.last_error.empty());
+    EXPECT_TRUE(stored.processed_by.empty());
+    EXPECT_FALSE(stored.started_at || stored.finished_at);
+}
+
+TEST_P(Publishing, ManyAtOnceKeepTheirOrder) {
+    const auto queue = open();
+    std::vector<Order> orders;
+    for (int i = 0; i < 1000; ++i) {
+        orders.push_back({"ORD-" + std::to_string(i), i * 1.0});
+    }
+    const auto events = queue.publish_all(orders);
+    ASSERT_EQ(events.size(), 1000U);
+    for (std::size_t i = 0; i < events.size(); ++i) {
+        EXPECT_EQ(events[i].id, static_cast<EventId>(i) + 1);
+        EXPECT_EQ(events[i].payload, orders[i]);
+        if (i > 0) {
+            EXPECT_GT(events[i].created_at, events[i - 1].created_at);
+        }
+    }
+    EXPECT_EQ(queue.get_event(500).payload, orders[499]);
+    EXPECT_EQ(queue.get_event(500).created_at, events[499].created_at);
+}
+
+TEST_P(Publishing, TakesAnyRange) {
+    const auto queue = open();
+    const std::list<Order> orders{{"a", 1}, {"b", 2}};
+    EXPECT_EQ(queue.publish_all(orders).size(), 2U);
+    EXPECT_EQ(queue.publish_all({Order{"c", 3}, Order{"d", 4}}).back().id, 4);
+    EXPECT_TRUE(queue.publish_all(std::vector<Order>{}).empty());
+    EXPECT_EQ(queue.count_events(), 4);
+}
+
+TEST_P(Publishing, TooManyOrTooMuchIsRefusedWhole) {
+    const auto queue = open<std::string>({}, std::make_shared<RawSerializer>());
+    EXPECT_EQ(thrown([&] { (void)queue.publish_all(std::vector<std::string>(1001, "x")); }), errc::invalid_argument);
+    const std::string eight_mib(8U << 20U, 'x');
+    EXPECT_EQ(thrown([&] { (void)queue.publish_all(std::vector<std::string>(5, eight_mib)); }), errc::invalid_argument);
+    std::string what;
+    EXPECT_EQ(thrown([&] { (void)queue.publish(std::string((16U << 20U) + 1, 'x')); }, &what), errc::payload_too_large);
+    EXPECT_NE(what.find("16777217 bytes"), std::string::npos) << what;
+    EXPECT_EQ(thrown([&] { (void)queue.publish("x", {.key = std::string(1025, 'k')}); }), errc::invalid_argument);
+    EXPECT_EQ(thrown([&] { (void)queue.publish("x", {.headers = {{"h", std::string(70'000, 'v')}}}); }),
+              errc::invalid_argument);
+    EXPECT_EQ(thrown([&] { (void)queue.publish("x", {.headers = {{"h", "\xff"}}}); }), errc::invalid_argument);
+    EXPECT_EQ(queue.count_events(), 0);
+    EXPECT_EQ(queue.publish(std::string(16U << 20U, 'x')).id, 1) << "and nothing was used up";
+}
+
+TEST_P(Publishing, BytesComeBackAsTheyWere) {
+    const auto queue = open<std::string>({}, std::make_shared<RawSerializer>());
+    std::string all;
+    for (int byte = 0; byte < 256; ++byte) {
+        all += static_cast<char>(byte);
+    }
+    EXPECT_EQ(queue.get_event(queue.publish(all).id).payload, all);
+    EXPECT_EQ(queue.get_event(queue.publish("").id).payload, "");
+}
+
+TEST_P(Publishing, ManyThreadsGetEachItsOwnId) {
+    const auto queue = open();
+    constexpr int threads = 8;
+    constexpr int each = 200;
+    Seen<EventId> ids;
+    std::vector<std::thread> all;
+    for (int t = 0; t < threads; ++t) {
+        all.emplace_back([&, t] {
+            for (int i = 0; i < each; ++i) {
+                const auto event = queue.publish({std::to_string(t), i * 1.0});
+                ids.add(event.id);
+            }
+        });
+    }
+    for (auto& thread : all) {
+        thread.join();
+    }
+    auto got = ids.now();
+    std::sort(got.begin(), got.end());
+    ASSERT_EQ(got.size(), static_cast<std::size_t>(threads) * each);
+    for (std::size_t i = 0; i < got.size(); ++i) {
+        EXPECT_EQ(got[i], static_cast<EventId>(i) + 1);
+    }
+    EXPECT_EQ(queue.count_events({.status = EventStatus::pending}), threads * each);
+}
+
+TEST_P(Publishing, EventsThatAreNotThere) {
+    const auto queue = open();
+    (void)queue.publish({"a", 1});
+    std::string what;
+    EXPECT_EQ(thrown([&] { (void)queue.get_event(2); }, &what), errc::event_not_found);
+    EXPECT_NE(what.find("event 2 of Order"), std::string::npos) << what;
+    for (const EventId id :
+         {EventId{0}, EventId{-1}, std::numeric_limits<EventId>::max(), std::numeric_limits<EventId>::min()}) {
+        EXPECT_EQ(thrown([&] { (void)queue.get_event(id); }), errc::event_not_found) << id;
+    }
+    const auto events = queue.get_events({1, 2, 1});
+    ASSERT_EQ(events.size(), 3U);
+    EXPECT_TRUE(events[0] && !events[1] && events[2]);
+    EXPECT_TRUE(queue.get_events(std::vector<EventId>{}).empty());
+}
+
+TEST_P(Publishing, AnExpiredEventIsNotFound) {
+    const auto queue = open({.ttl = 60ms});
+    const auto id = queue.publish({"a", 1}).id;
+    EXPECT_TRUE(eventually([&] { return thrown([&] { (void)queue.get_event(id); }) == errc::event_not_found; }));
+}
+
+struct Unstorable {
+    int x = 0;
+};
+struct ThrowingSerializer final : Serializer<Unstorable> {
+    std::string serialize(const Unstorable& value) const override {
+        if (value.x == 1) {
+            throw std::runtime_error("one is too few");
+        }
+        if (value.x == 2) {
+            throw 42;  // NOLINT: that a serializer throws anything is the point
+        }
+        return "bytes";
+    }
+    Unstorable deserialize(std::string_view) const override { throw std::runtime_error("not readable today"); }
+};
+
+TEST_P(Publishing, WhatASerializerThrowsIsASerializationError) {
+    const auto queue = open<Unstorable>({.type = "U"}, std::make_shared<ThrowingSerializer>());
+    std::string what;
+    EXPECT_EQ(thrown([&] { (void)queue.publish({1}); }, &what), errc::serialization);
+    EXPECT_NE(what.find("one is too few"), std::string::npos) << what;
+    EXPECT_EQ(thrown([&] { (void)queue.publish({2}); }, &what), errc::serialization);
+    const auto id = queue.publish({3}).id;
+    EXPECT_EQ(thrown([&] { (void)queue.get_event(id); }, &what), errc::serialization);
+    EXPECT_NE(what.find("not readable today"), std::string::npos) << what;
+    EXPECT_NE(what.find("event 1 of U"), std::string::npos) << what;
+    const auto page = queue.search_events();
+    EXPECT_TRUE(page.items.empty());
+    ASSERT_EQ(page.unreadable.size(), 1U);
+    EXPECT_EQ(page.unreadable[0].id, id);
+    EXPECT_NE(page.unreadable[0].reason.find("not readable today"), std::string::npos);
+    EXPECT_FALSE(queue.get_events({id})[0]);
+    auto range = queue.events();
+    EXPECT_TRUE(range.begin() == range.end());
+    EXPECT_EQ(range.skipped(), 1);
+}
+
+TEST_P(Publishing, TwoTypesUnderOneNameOnOneClientAreRefused) {
+    struct Other {
+        int x = 0;
+    };
+    struct OtherSerializer final : Serializer<Other> {
+        std::string serialize(const Other&) const override { return ""; }
+        Other deserialize(std::string_view) const override { return {}; }
+    };
+    const auto serializer = std::make_shared<OtherSerializer>();
+    if (on_redis()) {
+        const auto client = new_client();
+        const RedisEventQueue<Order> queue({.redis_client = client, .key_prefix = prefix_});
+        EXPECT_EQ(
+            thrown([&] {
+                const RedisEventQueue<Other> other(
+                    {.event_type = "Order", .redis_client = client, .serializer = serializer, .key_prefix = prefix_});
+            }),
+            errc::name_taken);
+        const RedisEventQueue<Order> again({.redis_client = client, .key_prefix = prefix_});
+        const RedisEventQueue<Other> elsewhere(
+            {.event_type = "Order", .redis_client = client, .serializer = serializer, .key_prefix = prefix_ + "x"});
+    } else {
+        {
+            const MemoryEventQueue<Order> queue({.store = store_});
+            EXPECT_EQ(thrown([&] {
+                          const MemoryEventQueue<Other> other(
+                              {.event_type = "Order", .store = store_, .serializer = serializer});
+                      }),
+                      errc::name_taken);
+        }
+        const MemoryEventQueue<Other> later({.event_type = "Order", .store = store_, .serializer = serializer});
+    }
+}
+
+TEST_P(Publishing, SettingsOutOfRangeAreRefused) {
+    EXPECT_EQ(thrown([&] { (void)open({.type = "a:b"}); }), errc::invalid_argument);
+    EXPECT_EQ(thrown([&] { (void)open({.prefix = "a b"}); }), errc::invalid_argument);
+    EXPECT_EQ(thrown([&] { (void)open({.ttl = 0ms}); }), errc::invalid_argument);
+    EXPECT_EQ(thrown([&] { (void)open({.concurrency = 0}); }), errc::invalid_argument);
+    EXPECT_EQ(thrown([&] { (void)open({.lease = 0ms}); }), errc::invalid_argument);
+    EXPECT_EQ(thrown([&] { (void)open<Order>({}, std::shared_ptr<Serializer<Order>>()); }), errc::invalid_argument);
+}
+
+}  // namespace
+}  // namespace eventy::test
