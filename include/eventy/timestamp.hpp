@@ -42,31 +42,37 @@ private:
 /// The system clock of this machine. Redis's own clock stamps the events; see `QueueEvent::created_at`.
 Timestamp now();
 
-/// `2018-02-07T01:26:41.030000+00:00`: ISO 8601, always six digits and UTC, as Python's `isoformat()` writes it.
+/// `2018-02-07T01:26:41.030000+00:00`: ISO 8601, always six digits and UTC, as Python's `isoformat()` writes it. Years
+/// outside 0 to 9999 get a sign and six digits.
 std::string to_string(Timestamp);
 
-/// Reads ISO 8601: date and time, 'T' or a space between them, 0 to 9 digits of fraction (floored to microseconds),
-/// `Z` or an offset such as `+02:00`; without one it is UTC. Anything else, or a date that does not exist: nullopt.
+/// Reads ISO 8601: date and time to the second, 'T' or a space between them, up to 9 digits of fraction (floored to
+/// microseconds), `Z` or an offset such as `+02:00`; without one it is UTC. Reads all that `to_string` writes. Anything
+/// else, or a date that does not exist: nullopt.
 std::optional<Timestamp> parse_timestamp(std::string_view);
 
 namespace detail {
 [[noreturn]] void throw_bad_timestamp(std::string_view text);
-}
+[[noreturn]] void throw_no_timestamp(const char* type_name);
+}  // namespace detail
 
 template <class J>
 void to_json(J& j, const Timestamp& t) {
     j = to_string(t);
 }
 
-/// Throws `SerializationError` when the text is no ISO 8601 time.
+/// Throws `SerializationError` when the value is no string with an ISO 8601 time in it.
 template <class J>
 void from_json(const J& j, Timestamp& t) {
-    const auto& text = j.template get_ref<const typename J::string_t&>();
-    if (const auto parsed = parse_timestamp(text)) {
-        t = *parsed;
-    } else {
-        detail::throw_bad_timestamp(text);
+    const auto* text = j.template get_ptr<const typename J::string_t*>();
+    if (text == nullptr) {
+        detail::throw_no_timestamp(j.type_name());
     }
+    const auto parsed = parse_timestamp(*text);
+    if (!parsed) {
+        detail::throw_bad_timestamp(*text);
+    }
+    t = *parsed;
 }
 
 }  // namespace eventy

@@ -1,0 +1,15 @@
+// Foreign text in our messages.
+#pragma once
+#include <string>
+#include <string_view>
+
+namespace eventy::detail {
+
+/// The text in single quotes, fit for one line of a log: cut after 60 bytes ("..."), anything but printable ASCII and
+/// well-formed UTF-8 as '?'.
+std::string excerpt(std::string_view);
+
+/// Length of the well-formed UTF-8 sequence at the front, 1 to 4; 0 where there is none.
+std::size_t utf8_length(std::string_view);
+
+}  // namespace eventy::detail

@@ -1,0 +1,7 @@
+#include <eventy/json.hpp>
+
+struct Order {
+    int id;
+};
+
+eventy::SerializerPtr<Order> serializer;

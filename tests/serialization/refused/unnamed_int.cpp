@@ -1,0 +1,3 @@
+#include <eventy/event_name.hpp>
+
+auto name = eventy::event_name<int>;
