@@ -1,0 +1,207 @@
+#include "scenarios.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <eventy/eventy.hpp>
+#include <memory>
+#include <stdexcept>
+#include <thread>
+
+namespace eventy::bench {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// 83 bytes, as in the figures that others are measured with.
+const std::string payload = R"({"order_id":"ORD-0000000001","amount":99.99,"customer":"0123456789","currency":"EUR"})";
+
+EventQueue<std::string> open(test::RedisServer& server, const std::string& prefix, int concurrency = 2) {
+    redis::ClientOptions options;
+    options.unix_socket = server.socket_path();
+    options.command_timeout = std::chrono::minutes(1);
+    return RedisEventQueue<std::string>({.event_type = "Order",
+                                         .redis_client = std::make_shared<redis::Client>(options),
+                                         .serializer = std::make_shared<RawSerializer>(),
+                                         .key_prefix = prefix,
+                                         .concurrency = concurrency});
+}
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+double rate(std::int64_t count, Clock::time_point start) { return static_cast<double>(count) / seconds_since(start); }
+
+void fill(const EventQueue<std::string>& queue, std::int64_t count) {
+    for (std::int64_t done = 0; done < count; done += 1000) {
+        const auto size = static_cast<std::size_t>(std::min<std::int64_t>(1000, count - done));
+        (void)queue.publish_all(std::vector<std::string>(size, payload));
+    }
+}
+
+std::vector<Measurement> publish(test::RedisServer& server, const Scale& scale, int callers) {
+    const auto queue = open(server, "publish" + std::to_string(callers));
+    const std::int64_t each = scale.events / callers / (callers == 1 ? 4 : 1);
+    std::vector<std::thread> threads;
+    const auto start = Clock::now();
+    for (int i = 0; i < callers; ++i) {
+        threads.emplace_back([&] {
+            for (std::int64_t n = 0; n < each; ++n) {
+                (void)queue.publish(payload);
+            }
+        });
+    }
+    for (auto& thread : threads) {
+        thread.join();
+    }
+    return {{"publish, " + std::to_string(callers) + (callers == 1 ? " caller" : " callers"),
+             rate(each * callers, start), "events/s"}};
+}
+
+std::vector<Measurement> publish_all(test::RedisServer& server, const Scale& scale) {
+    const auto queue = open(server, "publish_all");
+    const auto start = Clock::now();
+    for (std::int64_t done = 0; done < scale.events; done += 100) {
+        (void)queue.publish_all(std::vector<std::string>(100, payload));
+    }
+    return {{"publish_all, 100 a call", rate(scale.events, start), "events/s"}};
+}
+
+void wait_for(const std::atomic<std::int64_t>& handled, std::int64_t count) {
+    while (handled < count) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+}
+
+std::vector<Measurement> process(test::RedisServer& server, const Scale& scale) {
+    const auto queue = open(server, "process");
+    fill(queue, scale.events);
+    std::atomic<std::int64_t> handled{0};
+    const auto start = Clock::now();
+    const auto subscription = queue.subscribe([&](const QueueEvent<std::string>&) { ++handled; });
+    wait_for(handled, scale.events);
+    const double result = rate(scale.events, start);
+    if (!queue.wait_idle(std::chrono::minutes(1))) {
+        throw std::runtime_error("the outcomes were not stored");
+    }
+    return {{"process, empty handlers", result, "events/s"}};
+}
+
+std::vector<Measurement> both(test::RedisServer& server, const Scale& scale) {
+    const auto producer = open(server, "both");
+    const auto consumer = open(server, "both");
+    std::atomic<std::int64_t> handled{0};
+    const auto subscription = consumer.subscribe([&](const QueueEvent<std::string>&) { ++handled; });
+    const auto start = Clock::now();
+    for (std::int64_t done = 0; done < scale.events; done += 100) {
+        (void)producer.publish_all(std::vector<std::string>(100, payload));
+    }
+    wait_for(handled, scale.events);
+    return {{"publish and process at once", rate(scale.events, start), "events/s"}};
+}
+
+double percentile(std::vector<double>& sorted, double part) {
+    return sorted[std::min(sorted.size() - 1, static_cast<std::size_t>(part * static_cast<double>(sorted.size())))];
+}
+
+std::vector<Measurement> latency(test::RedisServer& server, const Scale&) {
+    const auto producer = open(server, "latency");
+    const auto consumer = open(server, "latency");
+    std::atomic<Clock::rep> arrived{0};
+    const auto subscription =
+        consumer.subscribe([&](const QueueEvent<std::string>&) { arrived = Clock::now().time_since_epoch().count(); });
+    std::vector<double> times;
+    for (int i = 0; i < 1000; ++i) {
+        arrived = 0;
+        const auto start = Clock::now();
+        (void)producer.publish(payload);
+        while (arrived == 0) {
+            std::this_thread::yield();
+        }
+        times.push_back(
+            std::chrono::duration<double, std::micro>(Clock::duration(arrived) - start.time_since_epoch()).count());
+        // Idle again: its outcome is stored and it waits.
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    std::sort(times.begin(), times.end());
+    return {{"publish to handler, idle queue, p50", percentile(times, 0.5), "us"},
+            {"publish to handler, idle queue, p99", percentile(times, 0.99), "us"}};
+}
+
+/// Microseconds that the server spent in scripts so far.
+double script_time(test::RedisServer& server) {
+    double total = 0;
+    const std::string stats = server.must({"INFO", "commandstats"}).str();
+    for (const char* command : {"cmdstat_evalsha:", "cmdstat_eval:"}) {
+        const auto at = stats.find(command);
+        if (at != std::string::npos) {
+            total += std::stod(stats.substr(stats.find("usec=", at) + 5));
+        }
+    }
+    return total;
+}
+
+template <class F>
+Measurement redis_time(test::RedisServer& server, const std::string& name, F call) {
+    call();  // the script is loaded now
+    constexpr int times = 20;
+    const double before = script_time(server);
+    for (int i = 0; i < times; ++i) {
+        call();
+    }
+    return {name, (script_time(server) - before) / times, "us of Redis"};
+}
+
+std::vector<Measurement> reading(test::RedisServer& server, const Scale& scale) {
+    const auto queue = open(server, "reading");
+    fill(queue, scale.stored);
+    {
+        std::atomic<std::int64_t> handled{0};
+        const auto subscription = queue.subscribe([&](const QueueEvent<std::string>& event) {
+            ++handled;
+            if (event.id % 1000 == 0) {
+                throw std::runtime_error("one in a thousand");
+            }
+        });
+        wait_for(handled, scale.stored / 2);
+    }
+    const auto stats = queue.stats();
+    const auto middle = queue.get_event(scale.stored / 4).created_at;
+    std::vector<Measurement> all;
+    const auto page = [&](const std::string& name, const EventFilter& filter) {
+        all.push_back(redis_time(server, "page of 100, " + name, [&] { (void)queue.search_events(filter); }));
+    };
+    const auto count = [&](const std::string& name, const EventFilter& filter) {
+        all.push_back(redis_time(server, "count, " + name, [&] { (void)queue.count_events(filter); }));
+    };
+    page("all", {});
+    page("by time", {.created_at_max = middle});
+    count("by time", {.created_at_max = middle});
+    for (const auto status :
+         {EventStatus::pending, EventStatus::processing, EventStatus::processed, EventStatus::error}) {
+        const std::string word(to_string(status));
+        page(word, {.status = status});
+        page(word + " by time", {.created_at_max = middle, .status = status});
+        count(word, {.status = status});
+    }
+    all.push_back(redis_time(server, "stats", [&] { (void)queue.stats(); }));
+    return all;
+}
+
+}  // namespace
+
+const std::vector<Scenario>& scenarios() {
+    static const std::vector<Scenario> all{
+        {"publish-1", "one caller, one event a call", [](auto& s, const auto& c) { return publish(s, c, 1); }},
+        {"publish-100", "100 callers at once, one event a call",
+         [](auto& s, const auto& c) { return publish(s, c, 100); }},
+        {"publish-all", "one caller, 100 events a call", publish_all},
+        {"process", "a backlog, handlers that do nothing", process},
+        {"both", "publishing and processing at once", both},
+        {"latency", "from publish to the handler on an idle queue", latency},
+        {"reading", "pages and counts among many events, Redis's own time", reading},
+    };
+    return all;
+}
+
+}  // namespace eventy::bench
