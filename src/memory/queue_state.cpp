@@ -68,6 +68,10 @@ TakeReply QueueState::take(const TakeRequest& request, std::int64_t now) {
     reply.epoch = std::max(last_epoch_ + 1, now);
     const std::int64_t until = lease_end(now, request.lease);
     std::int64_t bytes = 0;
+    // What comes back after an outage may be much: while there is something new, it leaves about half of each take to
+    // that (the larger half by turns).
+    const std::int64_t share = (request.max + 1 + reply.epoch % 2) / 2;
+    std::int64_t due_left = from.backlog() > 0 ? share : request.max;
 
     // False: the event does not go into this take, and nothing after it.
     const auto fits = [&](const Event& event) {
@@ -99,7 +103,8 @@ TakeReply QueueState::take(const TakeRequest& request, std::int64_t now) {
             }
             from.lease_overdue(*id, reply.epoch, until);
             hand_out(event);
-        } else if (const auto due = from.due(now)) {
+        } else if (const auto due = due_left > 0 ? from.due(now) : std::nullopt) {
+            --due_left;
             Event& event = *find(*due);
             if (!fits(event)) {
                 break;
