@@ -1,0 +1,110 @@
+#include "redis/redis_backend.hpp"
+
+#include <algorithm>
+#include <future>
+#include <utility>
+
+#include "redis/client/client_options.hpp"
+#include "redis/scripts.hpp"
+
+namespace eventy::redis {
+
+namespace {
+
+ClientOptions validated(ClientOptions options) {
+    validate(options);
+    return options;
+}
+
+}  // namespace
+
+RedisBackend::RedisBackend(ClientOptions options, StoreLimits limits)
+    : options_(validated(std::move(options))),
+      place_(redis::describe(options_)),
+      limits_(limits),
+      core_(std::make_unique<ClientCore>(io_, options_)) {
+    io_.post([this] { push_back_orphans(); });
+}
+
+RedisBackend::~RedisBackend() {
+    if (io_.on_this_thread()) {
+        core_.reset();
+        return;
+    }
+    std::promise<void> gone;
+    io_.post([this, &gone] {
+        core_.reset();
+        gone.set_value();
+    });
+    gone.get_future().wait();
+}
+
+void RedisBackend::push_back_orphans() {
+    core_->set_orphaned([this](std::string list) {
+        // With its text: it is rare, and nobody waits for it.
+        core_->send(to_command({&scripts::push_back, {std::move(list)}}, true), {}, [](const auto&) {});
+    });
+}
+
+void RedisBackend::check(Deadline deadline, Callback<Done> done) {
+    io_.post([this, self = weak_from_this(), deadline, done = std::move(done)]() mutable {
+        if (const auto alive = self.lock()) {
+            core_->wait_ready(deadline, std::move(done));
+        }
+    });
+}
+
+std::unique_ptr<detail::Store> RedisBackend::open(detail::QueueName name) {
+    return std::make_unique<RedisStore>(io_, *core_, std::move(name), place_, limits_);
+}
+
+void RedisBackend::send(std::vector<std::string_view> words, std::string key, Deadline deadline, Callback<Reply> done) {
+    const std::string what = std::string(words.front()) + " on key '" + key + "' at " + place_ + ": ";
+    core_->send(make_command(words, std::move(key)), deadline,
+                [what, done = std::move(done)](detail::Result<Reply> result) {
+                    if (result.ok() && result.value().is_error()) {
+                        done(detail::Failure{errc::server, what + result.value().text});
+                    } else {
+                        done(std::move(result));
+                    }
+                });
+}
+
+void RedisBackend::list_types(std::string prefix, Deadline deadline, Callback<std::vector<std::string>> done) {
+    const std::string registry = Keys::registry(prefix);
+    send({"SMEMBERS", registry}, registry, deadline, [done = std::move(done)](detail::Result<Reply> result) {
+        if (!result.ok()) {
+            done(result.failure());
+            return;
+        }
+        std::vector<std::string> types;
+        for (Reply& item : result.value().items) {
+            types.push_back(std::move(item.text));
+        }
+        std::sort(types.begin(), types.end());
+        done(std::move(types));
+    });
+}
+
+void RedisBackend::remove_type(detail::QueueName name, Deadline deadline, Callback<Done> done) {
+    const std::string registry = Keys::registry(name.prefix);
+    send({"SREM", registry, name.type}, registry, deadline, [done = std::move(done)](detail::Result<Reply> result) {
+        if (result.ok()) {
+            done(Done{});
+        } else {
+            done(result.failure());
+        }
+    });
+}
+
+// -- the public handle -----------------------------------------------------------------------------------------------
+
+Client::Client(ClientOptions options) : backend_(std::make_shared<RedisBackend>(std::move(options))) {}
+
+Client::~Client() = default;
+
+std::shared_ptr<Client> Client::from_url(std::string_view url) {
+    return std::make_shared<Client>(ClientOptions::from_url(url));
+}
+
+}  // namespace eventy::redis

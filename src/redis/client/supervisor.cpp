@@ -68,10 +68,7 @@ void Supervisor::try_now() {
 void Supervisor::connection_up() {
     was_up_ = true;
     slow_handshakes_ = 0;
-    if (!last_logged_.empty()) {
-        detail::log(LogLevel::info, surroundings_.place + ": connected again for " + purpose_);
-        last_logged_.clear();
-    }
+    detail::log(LogLevel::info, surroundings_.place + ": connected for " + purpose_);
     owner_.up();
 }
 

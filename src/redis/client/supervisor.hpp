@@ -35,7 +35,12 @@ public:
     /// Treats the connection as lost.
     void drop(Loss);
     /// The connection has done something useful: the next failure is a first one.
-    void proved_useful() { failures_ = 0; }
+    void proved_useful() {
+        if (failures_ != 0) {
+            failures_ = 0;
+            last_logged_.clear();
+        }
+    }
 
     bool is_started() const { return started_; }
     bool is_up() const { return connection_ && connection_->is_up(); }
@@ -60,8 +65,8 @@ private:
     int failures_ = 0;         // in a row
     int slow_handshakes_ = 0;  // in a row
     std::size_t address_ = 0;
-    bool was_up_ = false;  // since the last loss
-    std::string last_logged_ = {};
+    bool was_up_ = false;           // since the last loss
+    std::string last_logged_ = {};  // since it was last useful
 };
 
 }  // namespace eventy::redis

@@ -1,0 +1,234 @@
+#include "redis/numbered_calls.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "redis/scripts.hpp"
+
+namespace eventy::redis {
+
+namespace {
+
+using std::chrono::steady_clock;
+
+std::string random_id() {
+    std::random_device source;
+    std::string id;
+    for (int word = 0; word < 4; ++word) {
+        constexpr std::string_view hex = "0123456789abcdef";
+        auto bits = source();
+        for (int digit = 0; digit < 8; ++digit, bits >>= 4) {
+            id.push_back(hex[bits & 15U]);
+        }
+    }
+    return id;
+}
+
+/// Longer than any copy of a call can be on the way.
+std::string record_ttl(const ClientOptions& options) {
+    const std::chrono::milliseconds least = std::chrono::seconds(70);
+    return std::to_string(std::max(least, 2 * options.command_timeout + std::chrono::seconds(60)).count());
+}
+
+}  // namespace
+
+NumberedCalls::NumberedCalls(boost::asio::io_context& io, ClientCore& core, ScriptRunner& runner, const Keys& keys,
+                             std::function<void(const Reply&)> heard)
+    : core_(core),
+      runner_(runner),
+      keys_(keys),
+      heard_(std::move(heard)),
+      record_ttl_ms_(record_ttl(core.options())),
+      sequencer_(&random_id),
+      deadline_timer_(io) {}
+
+void NumberedCalls::send(Call call) {
+    const Token token = ++last_token_;
+    calls_.emplace(token, Entry{std::make_shared<Call>(std::move(call))});
+    sequencer_.submit(token);
+    act();
+    const Entry& entry = calls_.at(token);
+    if (!entry.sent && entry.call->deadline) {
+        watch_deadline(*entry.call->deadline);
+    }
+}
+
+void NumberedCalls::act() {
+    const CallSequencer::Actions actions = sequencer_.next();
+    if (actions.retire) {
+        send_retire(*actions.retire);
+    }
+    for (const CallSequencer::Send& send : actions.sends) {
+        send_call(send);
+    }
+}
+
+void NumberedCalls::send_call(const CallSequencer::Send& send) {
+    Entry& entry = calls_.at(send.call);
+    entry.sent = true;
+    Call& call = *entry.call;
+    call.script.keys[call.record_key] = keys_.call_record_start + send.client;
+    Command command = to_command(call.script, send.with_text,
+                                 {std::to_string(send.number), std::to_string(send.base), record_ttl_ms_});
+    core_.send(std::move(command), call.deadline,
+               [this, life = std::weak_ptr(alive_), token = send.call](detail::Result<Reply> result) {
+                   if (!life.expired()) {
+                       replied(token, std::move(result));
+                   }
+               });
+}
+
+void NumberedCalls::replied(Token token, detail::Result<Reply> result) {
+    using Answer = CallSequencer::Answer;
+    if (!result.ok()) {
+        fail(token, result.failure());
+        return;
+    }
+    Reply& reply = result.value();
+    if (reply.is_error("NOSCRIPT")) {
+        sequencer_.answered(token, Answer::unknown_script);
+    } else if (reply.is_error()) {
+        // In the sequence at once; the caller hears it when it is explained.
+        sequencer_.answered(token, Answer::given_up);
+        Entry& entry = calls_.at(token);
+        entry.failed = true;
+        runner_.explain(entry.call->script, reply,
+                        [call = entry.call](detail::Failure failure) { call->failed(std::move(failure)); });
+    } else {
+        const std::string state = reply.items.empty() ? std::string() : reply.items.front().text;
+        if (state == "GAP") {
+            sequencer_.answered(token, Answer::gap);
+        } else {
+            sequencer_.answered(token, Answer::final);
+            const auto call = remove(token);
+            act();
+            if (reply.items.size() < 4 || (state != "OK" && state != "AGAIN")) {
+                call->failed({errc::server, std::string(call->script.script->name) + " at " + runner_.place() +
+                                                ": Redis no longer knows what became of this call"});
+                return;
+            }
+            heard_(reply);
+            call->answered(reply);
+            return;
+        }
+    }
+    act();
+}
+
+void NumberedCalls::fail(Token token, const detail::Failure& failure) {
+    sequencer_.answered(token, CallSequencer::Answer::given_up);
+    Entry& entry = calls_.at(token);
+    entry.failed = true;
+    const auto call = entry.call;
+    act();
+    call->failed(failure);
+}
+
+void NumberedCalls::send_retire(const CallSequencer::Retire& retire) {
+    ScriptCall script{&scripts::retire, {keys_.call_record_start + retire.client}, {record_ttl_ms_}};
+    for (const CallSequencer::Number number : retire.numbers) {
+        script.argument(std::to_string(number));
+    }
+    core_.send(to_command(script, retire.with_text), {},
+               [this, life = std::weak_ptr(alive_)](detail::Result<Reply> result) {
+                   if (!life.expired()) {
+                       retired(std::move(result));
+                   }
+               });
+}
+
+void NumberedCalls::retired(detail::Result<Reply> result) {
+    if (result.ok() && result.value().is_error("NOSCRIPT")) {
+        sequencer_.retire_unknown_script();
+        act();
+        return;
+    }
+    std::vector<std::function<void()>> to_tell;
+    if (!result.ok() || result.value().is_error()) {
+        const detail::Failure why =
+            result.ok() ? detail::Failure{errc::server, "retire at " + runner_.place() + ": " + result.value().text}
+                        : result.failure();
+        for (const Token token : sequencer_.retire_failed()) {
+            to_tell.emplace_back([call = remove(token), why] { call->failed(why); });
+        }
+    } else {
+        std::vector<std::optional<std::string>> outcomes;
+        for (Reply& item : result.value().items) {
+            outcomes.push_back(item.is_nil() ? std::nullopt : std::optional(std::move(item.text)));
+        }
+        for (CallSequencer::Applied& applied : sequencer_.retired(outcomes)) {
+            const bool failed = calls_.at(applied.call).failed;
+            to_tell.emplace_back([call = remove(applied.call), failed, outcome = std::move(applied.outcome)] {
+                const auto& tell = failed ? call->came_through : call->by_outcome;
+                if (tell) {
+                    tell(outcome);
+                }
+            });
+        }
+    }
+    forget_failed();
+    act();
+    const std::weak_ptr life(alive_);
+    for (const auto& tell : to_tell) {
+        if (life.expired()) {
+            return;
+        }
+        tell();
+    }
+}
+
+void NumberedCalls::forget_failed() {
+    std::erase_if(calls_, [](const auto& entry) { return entry.second.failed; });
+}
+
+std::shared_ptr<NumberedCalls::Call> NumberedCalls::remove(Token token) {
+    const auto entry = calls_.find(token);
+    auto call = std::move(entry->second.call);
+    calls_.erase(entry);
+    return call;
+}
+
+void NumberedCalls::watch_deadline(steady_clock::time_point deadline) {
+    if (timer_at_ && *timer_at_ <= deadline) {
+        return;
+    }
+    timer_at_ = deadline;
+    deadline_timer_.expires_at(deadline);
+    deadline_timer_.async_wait([this, life = std::weak_ptr(alive_)](boost::system::error_code error) {
+        if (!error && !life.expired()) {
+            timer_at_.reset();
+            look_at_deadlines();
+        }
+    });
+}
+
+/// Calls that were sent come back from the connection at their deadlines; those that wait for their turn end here.
+void NumberedCalls::look_at_deadlines() {
+    const auto now = steady_clock::now();
+    std::vector<std::shared_ptr<Call>> late;
+    for (auto entry = calls_.begin(); entry != calls_.end();) {
+        const auto& [sent, deadline] = std::pair(entry->second.sent, entry->second.call->deadline);
+        if (!sent && deadline && *deadline <= now && sequencer_.withdraw(entry->first)) {
+            late.push_back(std::move(entry->second.call));
+            entry = calls_.erase(entry);
+            continue;
+        }
+        if (!sent && deadline) {
+            watch_deadline(*deadline);
+        }
+        ++entry;
+    }
+    const std::weak_ptr life(alive_);
+    for (const auto& call : late) {
+        if (life.expired()) {
+            return;
+        }
+        call->failed({errc::timeout, std::string(call->script.script->name) + " at " + runner_.place() +
+                                         ": no answer in time to the calls before it"});
+    }
+}
+
+}  // namespace eventy::redis

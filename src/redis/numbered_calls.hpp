@@ -1,0 +1,72 @@
+// The calls of a store that Redis applies once each.
+#pragma once
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "redis/call_sequencer.hpp"
+#include "redis/client/client_core.hpp"
+#include "redis/keys.hpp"
+#include "redis/script_call.hpp"
+#include "redis/script_runner.hpp"
+
+namespace eventy::redis {
+
+/// Does what the sequencer says, on one client's connection. On the I/O thread; after its destruction nobody is called.
+class NumberedCalls {
+public:
+    /// Ends with exactly one of `answered`, `by_outcome` and `failed`.
+    struct Call {
+        ScriptCall script = {};
+        std::size_t record_key = 0;  // which of the script's keys is the call record; its name is put in here
+        Deadline deadline = {};
+        std::function<void(Reply&)> answered = {};                          // the state is OK or AGAIN
+        std::function<void(const std::string& outcome)> by_outcome = {};    // the stored outcome is all that is known
+        std::function<void(detail::Failure)> failed = {};                   // it may have been applied
+        std::function<void(const std::string& outcome)> came_through = {};  // after `failed`: it had been applied
+    };
+
+    /// `heard` gets every numbered reply.
+    NumberedCalls(boost::asio::io_context&, ClientCore&, ScriptRunner&, const Keys&,
+                  std::function<void(const Reply&)> heard);
+
+    void send(Call);
+
+private:
+    using Token = CallSequencer::Token;
+    struct Entry {
+        std::shared_ptr<Call> call = {};
+        bool sent = false;
+        bool failed = false;  // the caller knows; kept until the client id is retired
+    };
+
+    void act();
+    void send_call(const CallSequencer::Send&);
+    void send_retire(const CallSequencer::Retire&);
+    void replied(Token, detail::Result<Reply>);
+    void retired(detail::Result<Reply>);
+    void fail(Token, const detail::Failure&);
+    void forget_failed();
+    void watch_deadline(std::chrono::steady_clock::time_point);
+    void look_at_deadlines();
+    std::shared_ptr<Call> remove(Token);
+
+    ClientCore& core_;
+    ScriptRunner& runner_;
+    const Keys& keys_;
+    std::function<void(const Reply&)> heard_;
+    std::string record_ttl_ms_;
+    CallSequencer sequencer_;
+    boost::asio::steady_timer deadline_timer_;  // of calls that wait for their turn
+    std::optional<std::chrono::steady_clock::time_point> timer_at_;
+    std::unordered_map<Token, Entry> calls_;
+    Token last_token_ = 0;
+    std::shared_ptr<void> alive_ = std::make_shared<int>();
+};
+
+}  // namespace eventy::redis

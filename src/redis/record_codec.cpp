@@ -1,0 +1,145 @@
+#include "redis/record_codec.hpp"
+
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace eventy::redis {
+
+namespace {
+
+constexpr std::size_t max_error_bytes = 4096;
+
+std::string take_text(Reply& fields, std::size_t i) {
+    return i < fields.items.size() ? std::move(fields.items[i].text) : std::string();
+}
+
+Timestamp time_of(Reply& fields, std::size_t i) {
+    return i < fields.items.size() ? parse_timestamp(fields.items[i].text).value_or(Timestamp()) : Timestamp();
+}
+
+/// "start_us end_us group worker"
+void read_handled(std::string_view text, detail::StoredEvent& event) {
+    std::string_view words[3];
+    for (std::string_view& word : words) {
+        const std::size_t space = text.find(' ');
+        if (space == std::string_view::npos) {
+            return;
+        }
+        word = text.substr(0, space);
+        text.remove_prefix(space + 1);
+    }
+    event.attempt = 1;
+    event.started_at = from_us(to_int(words[0]));
+    event.finished_at = from_us(to_int(words[1]));
+    event.processed_by = std::string(text);
+}
+
+/// Length of the UTF-8 sequence that starts the text; 0 when it is none.
+std::size_t utf8_length(std::string_view text) {
+    const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
+    const auto follows = [&](std::size_t i) { return (byte(i) & 0xC0U) == 0x80U; };
+    const unsigned first = byte(0);
+    if (first < 0x80U) {
+        return 1;
+    }
+    if (first >= 0xC2U && first < 0xE0U) {
+        return follows(1) ? 2 : 0;
+    }
+    if (first >= 0xE0U && first < 0xF0U) {
+        const bool overlong = first == 0xE0U && byte(1) < 0xA0U;
+        const bool surrogate = first == 0xEDU && byte(1) >= 0xA0U;
+        return follows(1) && follows(2) && !overlong && !surrogate ? 3 : 0;
+    }
+    if (first >= 0xF0U && first < 0xF5U) {
+        const bool overlong = first == 0xF0U && byte(1) < 0x90U;
+        const bool too_high = first == 0xF4U && byte(1) >= 0x90U;
+        return follows(1) && follows(2) && follows(3) && !overlong && !too_high ? 4 : 0;
+    }
+    return 0;
+}
+
+}  // namespace
+
+detail::StoredEvent leased_event(const std::string& id, std::int64_t attempt, Reply& fields) {
+    detail::StoredEvent event;
+    event.id = to_int(id);
+    event.status = EventStatus::processing;
+    event.attempt = static_cast<int>(attempt);
+    event.payload = take_text(fields, 0);
+    event.created_at = time_of(fields, 1);
+    event.worker_id = take_text(fields, 2);
+    event.key = take_text(fields, 3);
+    event.headers = take_text(fields, 4);
+    event.last_error = take_text(fields, 5);
+    return event;
+}
+
+detail::StoredEvent read_event(EventId id, const std::string& status, std::string unreadable, Reply& fields) {
+    detail::StoredEvent event = leased_event({}, 0, fields);
+    event.id = id;
+    event.status = parse_event_status(status).value_or(EventStatus::pending);
+    read_handled(take_text(fields, 6), event);
+    event.unreadable = std::move(unreadable);
+    return event;
+}
+
+SubscriberInfo subscriber(Reply& fields) {
+    SubscriberInfo info;
+    info.id = take_text(fields, 0);
+    info.event_type = take_text(fields, 1);
+    info.group = take_text(fields, 2);
+    info.worker_id = take_text(fields, 3);
+    info.host = take_text(fields, 4);
+    info.pid = to_int(take_text(fields, 5));
+    info.created_at = time_of(fields, 6);
+    return info;
+}
+
+std::optional<EventNotice> notice(std::string_view json) {
+    const auto parsed = nlohmann::json::parse(json, nullptr, false);
+    if (!parsed.is_object()) {
+        return std::nullopt;
+    }
+    const auto id = parsed.find("event_id"), status = parsed.find("status"), worker = parsed.find("worker_id");
+    if (id == parsed.end() || !id->is_number_integer() || status == parsed.end() || !status->is_string()) {
+        return std::nullopt;
+    }
+    const auto known = parse_event_status(status->get_ref<const std::string&>());
+    if (!known) {
+        return std::nullopt;
+    }
+    const bool has_worker = worker != parsed.end() && worker->is_string();
+    return EventNotice{id->get<EventId>(), *known, has_worker ? worker->get<std::string>() : std::string()};
+}
+
+std::int64_t to_int(std::string_view text) {
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    return error == std::errc() && end == text.data() + text.size() ? number : 0;
+}
+
+std::int64_t to_int(const Reply& reply) {
+    return reply.kind == Reply::Kind::integer ? reply.integer : to_int(reply.text);
+}
+
+std::string error_text(std::string text) {
+    std::string kept;
+    std::size_t at = 0;
+    while (at < text.size()) {
+        const std::size_t length = utf8_length(std::string_view(text).substr(at));
+        const std::string_view next = length == 0 ? "\xEF\xBF\xBD" : std::string_view(text).substr(at, length);
+        if (kept.size() + next.size() > max_error_bytes) {
+            break;
+        }
+        kept.append(next);
+        at += length == 0 ? 1 : length;
+    }
+    return kept;
+}
+
+std::int64_t to_us(Timestamp time) { return (time - Timestamp()).count(); }
+
+Timestamp from_us(std::int64_t us) { return Timestamp() + std::chrono::microseconds(us); }
+
+}  // namespace eventy::redis

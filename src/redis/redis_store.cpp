@@ -1,0 +1,211 @@
+#include "redis/redis_store.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+#include "base/log.hpp"
+#include "redis/record_codec.hpp"
+#include "redis/scripts.hpp"
+
+namespace eventy::redis {
+
+using detail::Failure;
+
+namespace {
+
+/// Unique among all stores on all clients.
+std::uint64_t new_token() {
+    static std::atomic<std::uint64_t> last{0};
+    return ++last;
+}
+
+}  // namespace
+
+RedisStore::RedisStore(detail::IoThread& io, ClientCore& core, detail::QueueName name, std::string place,
+                       StoreLimits limits)
+    : io_(io),
+      core_(core),
+      name_(std::move(name)),
+      keys_(name_),
+      limits_(limits),
+      runner_(core, keys_, std::move(place)),
+      numbered_(io.context(), core, runner_, keys_,
+                [this](const Reply& reply) {
+                    heard(reply.items[1]);
+                    lost_writes(reply.items[3]);
+                }),
+      reconnect_token_(new_token()) {}
+
+RedisStore::~RedisStore() {
+    core_.remove_on_reconnect(reconnect_token_);
+    for (const auto& [group, list] : waits_) {
+        core_.stop_waiting(list);
+    }
+    for (const auto& [ours, theirs] : watch_tokens_) {
+        core_.unlisten(theirs);
+    }
+}
+
+void RedisStore::run(ScriptCall call, Deadline deadline, std::function<void(const Failure&)> failed, Handler done) {
+    runner_.run(std::move(call), deadline,
+                [this, failed = std::move(failed), done = std::move(done)](detail::Result<Reply> result) {
+                    if (!result.ok()) {
+                        failed(result.failure());
+                        return;
+                    }
+                    Reply& reply = result.value();
+                    if (reply.items.size() >= 2) {
+                        heard(reply.items[0]);
+                    }
+                    done(reply);
+                });
+}
+
+/// `gen` is made together with the data, so another one means other data.
+void RedisStore::heard(const Reply& generation) {
+    if (generation.text.empty() || generation.text == generation_) {
+        return;
+    }
+    if (!generation_.empty()) {
+        detail::log(LogLevel::warning, "the data of " + name_.prefix + " " + name_.type + " at " + runner_.place() +
+                                           " is not the one seen before: it was flushed or restored");
+    }
+    generation_ = generation.text;
+}
+
+void RedisStore::lost_writes(const Reply& flag) {
+    if (flag.integer == 1) {
+        detail::log(LogLevel::warning,
+                    "the server at " + runner_.place() +
+                        " has lost writes that it had confirmed (a failover or a crash); events of " + name_.prefix +
+                        " " + name_.type + " may be missing or run again");
+    }
+}
+
+// -- who is there ----------------------------------------------------------------------------------------------------
+
+void RedisStore::upkeep(detail::UpkeepRequest request, Callback<detail::UpkeepReply> done) {
+    ScriptCall call{&scripts::upkeep,
+                    {keys_.meta, keys_.counter, keys_.index, keys_.groups, keys_.idle, keys_.workers}};
+    if (!request.group.empty()) {
+        const GroupKeys group = keys_.of_group(request.group);
+        call.keys.insert(call.keys.end(), {group.leases, group.delayed, group.held, group.open, group.dead});
+    }
+    call.argument(request.group).argument(request.subscriber_ttl.count());
+    call.argument(keys_.subscriber_start).argument(name_.type);
+    for (const SubscriberInfo& info : request.alive) {
+        call.argument(info.id).argument(info.group).argument(info.worker_id).argument(info.host).argument(info.pid);
+    }
+    run(
+        std::move(call), {}, [done](const Failure& failure) { done(failure); },
+        [done](const Reply& reply) { done(detail::UpkeepReply{reply.items.at(2).integer == 1}); });
+    sweep_now_and_then();
+    keep_registered();
+}
+
+/// Clean-up does not wait for workers: whoever publishes cleans up, too.
+void RedisStore::sweep_now_and_then() {
+    constexpr auto pause = std::chrono::milliseconds(900);
+    const auto now = Clock::now();
+    if (last_sweep_ && now - *last_sweep_ < pause) {
+        return;
+    }
+    last_sweep_ = now;
+    constexpr int most_rounds = 100;
+    sweep(most_rounds);
+}
+
+void RedisStore::sweep(int rounds) {
+    constexpr std::int64_t entries_a_call = 1000;
+    ScriptCall call{&scripts::sweep, {keys_.meta, keys_.index, keys_.groups}};
+    call.argument(keys_.event_start).argument(keys_.dead_start).argument(keys_.open_start);
+    call.argument(keys_.delayed_start).argument(keys_.held_start).argument(entries_a_call);
+    run(
+        std::move(call), {},
+        [](const Failure& failure) { detail::log(LogLevel::debug, "clean-up: " + failure.message); },
+        [this, rounds](const Reply& reply) {
+            if (reply.items.at(2).integer == 1 && rounds > 1) {
+                sweep(rounds - 1);
+            }
+        });
+}
+
+void RedisStore::remove_subscribers(std::vector<std::string> ids, Callback<Done> done) {
+    ScriptCall call{&scripts::remove_subscribers, {keys_.workers}, {keys_.subscriber_start}};
+    call.arguments.insert(call.arguments.end(), std::make_move_iterator(ids.begin()),
+                          std::make_move_iterator(ids.end()));
+    run(std::move(call), {}, [done](const Failure& failure) { done(failure); }, [done](const Reply&) { done(Done{}); });
+}
+
+void RedisStore::add_type(Deadline deadline, Callback<Done> done) {
+    registered_ = true;
+    last_registration_ = Clock::now();
+    const std::string registry = Keys::registry(name_.prefix);
+    core_.send(
+        make_command({"SADD", registry, name_.type}, registry), deadline,
+        [this, life = std::weak_ptr(alive_), registry, done = std::move(done)](const detail::Result<Reply>& result) {
+            if (life.expired()) {
+                return;
+            }
+            if (result.ok() && !result.value().is_error()) {
+                done(Done{});
+            } else {
+                done(result.ok() ? Failure{errc::server, "SADD on key '" + registry + "' at " + runner_.place() + ": " +
+                                                             result.value().text}
+                                 : result.failure());
+            }
+        });
+    core_.send(make_command({"PERSIST", registry}, registry), deadline, [](const detail::Result<Reply>&) {});
+}
+
+/// The registry may be deleted, or expire, by somebody else's doing.
+void RedisStore::keep_registered() {
+    constexpr auto pause = std::chrono::seconds(30);
+    if (registered_ && Clock::now() - *last_registration_ >= pause) {
+        add_type({}, [](const detail::Result<Done>&) {});
+    }
+}
+
+// -- being told ------------------------------------------------------------------------------------------------------
+
+void RedisStore::wait(std::string group, std::function<void()> woken) {
+    std::string list = keys_.of_group(group).wake;
+    waits_[group] = list;
+    core_.wait_list(std::move(list), std::move(woken));
+}
+
+void RedisStore::stop_waiting(const std::string& group) {
+    const auto waited = waits_.extract(group);
+    if (!waited.empty()) {
+        core_.stop_waiting(waited.mapped());
+    }
+}
+
+void RedisStore::watch(std::uint64_t token, Watcher watcher, Callback<Done> ready) {
+    const std::uint64_t theirs = new_token();
+    watch_tokens_[token] = theirs;
+    ClientCore::Listener listener;
+    listener.message = [told = std::move(watcher.notice), channel = keys_.channel](std::string_view payload) {
+        if (auto parsed = notice(payload)) {
+            told(std::move(*parsed));
+        } else {
+            detail::log(LogLevel::debug, "a message on channel '" + channel + "' is none of ours: it was skipped");
+        }
+    };
+    listener.gap = std::move(watcher.gap);
+    core_.listen(theirs, keys_.channel, std::move(listener), std::move(ready));
+}
+
+void RedisStore::unwatch(std::uint64_t token) {
+    const auto entry = watch_tokens_.extract(token);
+    if (!entry.empty()) {
+        core_.unlisten(entry.mapped());
+    }
+}
+
+void RedisStore::on_reconnect(std::function<void()> reconnected) {
+    core_.on_reconnect(reconnect_token_, std::move(reconnected));
+}
+
+}  // namespace eventy::redis

@@ -1,0 +1,112 @@
+-- Publishes a batch of events: all or nothing.
+--
+-- KEYS  1 meta  2 counter  3 index  4 groups  5 idle  6 the client's call record
+-- ARGV  1 call number  2 base  3 TTL of the call record, ms  4 TTL of the events, ms  5 worker id
+--       6 arguments per event: 1 (payload) or 3 (payload, key, headers; empty for none)
+--       7 start of event keys  8 start of wake lists  9 channel  10... the events
+-- Reply {state of the call, gen, top, 1 if Redis lost answered calls}; after OK and AGAIN also: first id, its created_at
+--       in us. The following ids and times are dense.
+-- Cost  per event one HSET and one PEXPIREAT, one member of one ZADD; PUBLISH while somebody listens. About 12 commands a
+--       call beside. Only groups that wait for work cost anything.
+--
+-- The first write is the HSET of a new event, which a full Redis refuses: then nothing has happened.
+--@include shared/time.lua
+--@include shared/iso8601.lua
+--@include shared/calls.lua
+--@include shared/last_id.lua
+--@include shared/groups.lua
+--@include shared/chunks.lua
+
+local meta, counter, index, groups, idle, record = unpack(KEYS)
+local number, base, record_ttl, ttl = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local worker, stride, events, wake, channel = ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8], ARGV[9]
+local first, count = 10, (#ARGV - 9) / stride
+
+local known = redis.call('HMGET', meta, 'gen', 'top', 'us', 'sweep')
+local gen, top, last_us, classes = known[1] or '', whole(known[2]), whole(known[3]) or 0, known[4] or ''
+local state, note = recall(record, number, base)
+if state == 'AGAIN' then
+  local first_id, first_us = string.match(note, '^(%d+) (%d+)$')
+  return {state, gen, top or 0, 0, tonumber(first_id), tonumber(first_us)}
+elseif state ~= 'OK' then
+  return {state, gen, top or 0, 0}
+end
+
+-- Read everything that can be of a wrong type before the first write.
+local given = redis.call('GET', counter)
+local indexed = redis.call('ZCARD', index)
+local idle_groups, unmarked = redis.call('SMEMBERS', idle), {}
+for _, group in ipairs(idle_groups) do
+  if redis.call('LLEN', wake .. group) == 0 then unmarked[#unmarked + 1] = wake .. group end
+end
+local meta_is_new = not top
+if meta_is_new and indexed + redis.call('HLEN', groups) > 0 then
+  -- Somebody deleted meta: ids and times go on after all that can still be known.
+  local newest = redis.call('ZREVRANGE', index, 0, 0, 'WITHSCORES')
+  last_us = math.max(last_us, newest[2] and micros(newest[2]) or 0)
+  given = math.max(whole(given) or 0, whole(newest[1]) or 0)
+  for _, group in ipairs(all_groups(groups)) do given = math.max(given, group.cursor) end
+end
+local last = last_id(given, top)
+local first_us = math.max(last_us + 1, now_us)
+
+-- The id is new, so whatever stands under its key is not an event.
+local function replace(fields)
+  redis.call('DEL', fields[1])
+  redis.call('HSET', unpack(fields))
+end
+
+local expires = digits(math.ceil((first_us + count) / 1000) + ttl)
+local entries, second, date, seconds = {}, nil, nil, nil
+for i = 0, count - 1 do
+  local id, us, at = digits(last + 1 + i), first_us + i, first + i * stride
+  local its_second = math.floor(us / 1000000)
+  if its_second ~= second then second, date, seconds = its_second, iso_seconds(its_second), digits(its_second) end
+  local fraction = string.format('.%06d', us - second * 1000000)
+  local key, written = events .. id, 5
+  local created_at = date .. fraction .. '+00:00'
+  local made
+  if stride == 1 then
+    made = redis.pcall('HSET', key, 'id', id, 'payload', ARGV[at], 'status', 'PENDING', 'created_at', created_at,
+                       'worker_id', worker)
+  end
+  if made ~= written then
+    local fields = {key, 'id', id, 'payload', ARGV[at], 'status', 'PENDING', 'created_at', created_at,
+                    'worker_id', worker}
+    for extra = 1, stride - 1 do
+      if ARGV[at + extra] ~= '' then
+        fields[#fields + 1] = extra == 1 and 'key' or 'headers'
+        fields[#fields + 1] = ARGV[at + extra]
+        written = written + 1
+      end
+    end
+    if not made then made = redis.pcall('HSET', unpack(fields)) end
+    if type(made) == 'table' and not string.find(made.err, 'WRONGTYPE', 1, true) then return made end
+    if made ~= written then replace(fields) end
+  end
+  redis.call('PEXPIREAT', key, expires)
+  entries[#entries + 1] = seconds .. fraction
+  entries[#entries + 1] = id
+end
+chunked('ZADD', index, entries, 2)
+local new_top = digits(last + count)
+redis.call('SET', counter, new_top)
+
+if gen == '' then gen = redis.sha1hex(record .. digits(now_us)) end
+redis.call('HSET', meta, 'gen', gen, 'top', new_top, 'us', digits(first_us + count - 1))
+-- A pointer for the clean-up of this TTL; the first one of a new meta starts at the very beginning.
+if not string.find(' ' .. classes, ' ' .. ARGV[4] .. ':', 1, true) then
+  --@include shared/sweep_classes.lua
+  redis.call('HSET', meta, 'sweep', add_class(classes, ttl, meta_is_new and 0 or first_us - 1))
+end
+if last == 0 then redis.call('HSETNX', groups, 'default', '0 0 0 0') end
+for _, list in ipairs(unmarked) do redis.call('RPUSH', list, '1') end
+if #idle_groups > 0 then redis.call('DEL', idle) end
+remember(record, number, digits(last + 1) .. ' ' .. digits(first_us), record_ttl)
+
+local notice = ', "status": "PENDING", "worker_id": ' .. cjson.encode(worker) .. '}'
+for i = 1, count do
+  local heard = redis.pcall('PUBLISH', channel, '{"event_id": ' .. digits(last + i) .. notice)
+  if i == 1 and (type(heard) == 'table' or heard == 0) then break end
+end
+return {'OK', gen, last + count, note and 1 or 0, last + 1, first_us}

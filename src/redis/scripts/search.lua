@@ -1,0 +1,177 @@
+-- One page of events, newest first.
+--
+-- KEYS  1 meta  2 index  3 groups
+-- ARGV  1 earliest created_at, us  2 latest, us  3 status, or empty  4 most events  5 start of event keys
+--       6 start of leases sets  7 of open sets  8 of dead sets  9 most bytes of one event  10 most bytes of a reply (the
+--       first event may be larger)
+-- Reply {gen, top, where to go on: `latest` of the next call, or -1 when nothing older matches, events}: {id, status, why
+--       there is no payload or '', {payload, created_at, worker_id, key, headers, error, handled}} each
+-- Cost  the page: three commands per event and group. Looks at no more than 2,000 entries, so a page may be short. Writes
+--       nothing.
+--@include shared/time.lua
+--@include shared/groups.lua
+--@include shared/truth.lua
+--@include shared/read_event.lua
+--@include shared/sweep_classes.lua
+--@include shared/tally.lua
+
+local meta, index = KEYS[1], KEYS[2]
+local from, to, wanted, limit = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
+local events, most, most_reply = ARGV[5], tonumber(ARGV[9]), tonumber(ARGV[10])
+local known = redis.call('HMGET', meta, 'gen', 'top')
+local list = all_groups(KEYS[3])
+for _, group in ipairs(list) do open_group(group, ARGV[6], ARGV[7], ARGV[8]) end
+
+local found, bytes, looked, reached = {}, 0, 0, nil
+local more = false  -- stopped before the end
+
+-- False, for good, when this call may not look at another entry.
+local function may_look()
+  more = looked == 2000
+  looked = looked + 1
+  return not more
+end
+
+-- Adds an event that matches, unless it is gone. False, for good, when it does not go into this page any more.
+local function add(id, us, status)
+  more = #found == limit
+  if more then return false end
+  local fields, reason, size = read_event(events .. id, most)
+  if fields then
+    more = #found > 0 and bytes + size > most_reply
+    if more then return false end
+    found[#found + 1] = {id, status, reason, fields}
+    bytes = bytes + size
+  end
+  reached = us
+  return true
+end
+
+-- Shows `visit` the set's entries from `high` down to `low`, until it returns false.
+local function walk(set, high, low, visit)
+  while high >= low do
+    local chunk = math.max(math.min(limit - #found + 1, 200), 20)
+    local flat = redis.call('ZREVRANGEBYSCORE', set, score(high), score(low), 'WITHSCORES', 'LIMIT', 0, chunk)
+    for i = 1, #flat, 2 do
+      local us = micros(flat[i + 1])
+      if not may_look() then return false end
+      if not visit(flat[i], us) then return false end
+      high = us - 1
+    end
+    if #flat < 2 * chunk then return true end
+  end
+  return true
+end
+
+local function walk_all_of(set, high, low, status)
+  return walk(set, high, low, function(id, us) return add(id, us, status) end)
+end
+
+local function walk_index_by_status()
+  walk(index, to, from, function(id, us)
+    if #found == limit then return add(id, us) end  -- what comes next may match or not
+    local status = overall_status(list, id)
+    if wanted == '' or status == wanted then return add(id, us, status) end
+    reached = us
+    return true
+  end)
+end
+
+-- PROCESSED of one group: the index up to the cursor without the dead, the delayed and the leased. Where these stand in
+-- long runs, the run's end is found by comparing counts.
+local function walk_processed(group)
+  local ids = group.leased > 0 and leased_ids(group) or {}
+  local high, low, jumps = math.min(to, group.us), from, 0
+
+  -- `us` at or above the end of the run of exceptions that starts at `high`; nil when it reaches down to `low`.
+  local function end_of_run()
+    local first_rank = redis.call('ZCOUNT', index, '(' .. score(high), '+inf')
+    local last_rank = redis.call('ZCOUNT', index, score(low), '+inf') - 1
+    local newest = up_to(ids, tonumber(redis.call('ZREVRANGE', index, first_rank, first_rank)[1]) or 0)
+    local function time_at(rank) return micros(redis.call('ZREVRANGE', index, rank, rank, 'WITHSCORES')[2]) end
+    local function only_exceptions_to(rank)
+      local entry = redis.call('ZREVRANGE', index, rank, rank, 'WITHSCORES')
+      local us = micros(entry[2])
+      local exceptions = in_range(group.dead, us, high) + in_range(group.open, us, high) + newest -
+                         up_to(ids, (tonumber(entry[1]) or 0) - 1)
+      return exceptions == rank - first_rank + 1
+    end
+    local good, step = first_rank - 1, 64
+    while good < last_rank do
+      local probe = math.min(good + step, last_rank)
+      if not only_exceptions_to(probe) then
+        local bad = probe
+        while bad - good > 1 do
+          local middle = math.floor((good + bad) / 2)
+          if only_exceptions_to(middle) then good = middle else bad = middle end
+        end
+        return time_at(bad)
+      end
+      good, step = probe, step * 2
+    end
+    return nil
+  end
+
+  while high >= low do
+    local chunk = math.max(math.min(limit - #found + 1, 200), 20)
+    local flat = redis.call('ZREVRANGEBYSCORE', index, score(high), score(low), 'WITHSCORES', 'LIMIT', 0, chunk)
+    local hits = 0
+    for i = 1, #flat, 2 do
+      local us = micros(flat[i + 1])
+      if not may_look() then return end
+      if status_in(group, flat[i]) == 'PROCESSED' then
+        hits = hits + 1
+        if not add(flat[i], us, 'PROCESSED') then return end
+      end
+      reached, high = us, us - 1
+    end
+    if #flat < 2 * chunk then return end
+    if hits == 0 and high >= low then
+      if jumps == 20 then
+        more = true
+        return
+      end
+      jumps = jumps + 1
+      local us = end_of_run()
+      if not us then return end
+      if us < high then reached = us + 1 end
+      high = math.min(high, us)
+    end
+  end
+end
+
+-- PROCESSING of one group, by id: the newest first.
+local function walk_leased(group)
+  local ids = leased_ids(group)
+  local newest = redis.call('ZREVRANGEBYSCORE', index, score(to), score(from), 'LIMIT', 0, 1)[1]
+  if not newest then return end
+  for i = up_to(ids, tonumber(newest) or 0), 1, -1 do
+    if not may_look() then return end
+    local id = digits(ids[i])
+    local at = redis.call('ZSCORE', index, id)
+    if at then
+      if micros(at) < from then return end
+      if not add(id, micros(at), 'PROCESSING') then return end
+    end
+  end
+end
+
+if from <= to then
+  local group = list[1]
+  if #list > 1 or wanted == '' then
+    walk_index_by_status()
+  elseif not group then
+    if wanted == 'PENDING' then walk_all_of(index, to, from, wanted) end
+  elseif wanted == 'ERROR' then
+    walk_all_of(group.dead, to, from, wanted)
+  elseif wanted == 'PENDING' then
+    if walk_all_of(index, to, math.max(from, group.us + 1), wanted) then
+      walk_all_of(group.open, math.min(to, group.us), from, wanted)
+    end
+  elseif wanted == 'PROCESSING' then
+    walk_leased(group)
+  elseif wanted == 'PROCESSED' then
+    walk_processed(group)
+  end
+end
+return {known[1] or '', tonumber(known[2] or nil) or 0, more and reached and reached - 1 or -1, found}

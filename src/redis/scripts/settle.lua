@@ -1,0 +1,104 @@
+-- Ends leases: processed, failed or handed back. What is not held under the epoch that is said stays as it is.
+--
+-- KEYS  1 meta  2 index  3 groups  4 idle  5 the client's call record
+--       6 leases  7 held  8 delayed  9 open  10 dead  11 wake list, all of the group
+-- ARGV  1 call number  2 base  3 TTL of the call record, ms  4 group  5 worker id  6 TTL of given-up events, ms
+--       7 start of event keys  8 channel  9 number of settlements; for each of them: id, epoch, 'p' | 'f' | 'b',
+--       started and finished how many us ago; for 'f' also the error
+-- Reply {state of the call, gen, top, 1 if Redis lost answered calls}; after OK and AGAIN also: one '1' or '0' per
+--       settlement: whether it was held
+-- Cost  per processed event one HSET and its share of one HMGET, ZREM and HDEL; PUBLISH while somebody listens
+--
+-- The first write is PERSIST, which a full Redis lets pass. An event that expired while it was handled counts as done.
+--@include shared/time.lua
+--@include shared/iso8601.lua
+--@include shared/calls.lua
+--@include shared/held.lua
+--@include shared/wake.lua
+--@include shared/give_up.lua
+--@include shared/chunks.lua
+
+local meta, index, groups, idle, record, leases, held, delayed, open, dead, wake = unpack(KEYS)
+local number, base, record_ttl, group = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+local worker, ttl, events, channel, count = ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8], tonumber(ARGV[9])
+
+local known = redis.call('HMGET', meta, 'gen', 'top')
+local gen, top = known[1] or '', tonumber(known[2] or nil) or 0
+local state, note = recall(record, number, base)
+if state == 'AGAIN' then return {state, gen, top, 0, note} end
+if state ~= 'OK' then return {state, gen, top, 0} end
+
+-- Read everything that can be of a wrong type before the first write.
+redis.call('ZCARD', index)
+redis.call('HLEN', groups)
+redis.call('SCARD', idle)
+redis.call('ZCARD', leases)
+redis.call('ZCARD', delayed)
+redis.call('ZCARD', open)
+redis.call('ZCARD', dead)
+redis.call('LLEN', wake)
+local ids, at, first = {}, {}, 10
+for i = 1, count do
+  ids[i], at[i] = ARGV[first], first
+  first = first + (ARGV[first + 2] == 'f' and 6 or 5)
+end
+local texts = redis.call('HMGET', held, unpack(ids))
+
+redis.call('PERSIST', index)
+local flags, released, forgotten, gone, notices, seen = {}, {}, {}, {}, {}, {}
+local handed_back, expired = false, 0
+local handled_by = ' ' .. group .. ' ' .. worker
+for i = 1, count do
+  local id, p = ids[i], at[i]
+  local epoch, attempt, lost = parse_held(texts[i])
+  if epoch == 0 or epoch ~= tonumber(ARGV[p + 1]) or seen[id] then
+    flags[i] = '0'
+  else
+    flags[i], seen[id] = '1', true
+    released[#released + 1] = id
+    local key, verdict = events .. id, ARGV[p + 2]
+    local handled = digits(now_us - ARGV[p + 3]) .. ' ' .. digits(now_us - ARGV[p + 4]) .. handled_by
+    if verdict == 'p' then
+      forgotten[#forgotten + 1] = id
+      if set_fields(key, 'status', 'PROCESSED', 'handled', handled) then
+        notices[#notices + 1] = id .. ', "status": "PROCESSED"'
+      else
+        gone[#gone + 1] = id
+      end
+    elseif verdict == 'f' then
+      forgotten[#forgotten + 1] = id
+      if set_fields(key, 'status', 'ERROR', 'error', ARGV[p + 5], 'handled', handled) then
+        redis.call('ZADD', dead, score_of(index, key, id), id)
+        keep_for(key, ttl)
+        notices[#notices + 1] = id .. ', "status": "ERROR"'
+      else
+        gone[#gone + 1] = id
+      end
+    elseif redis.call('EXISTS', key) == 1 then
+      handed_back = true
+      redis.call('ZADD', delayed, 0, id)
+      redis.call('ZADD', open, score_of(index, key, id), id)
+      if lost > 0 or attempt > 1 then
+        redis.call('HSET', held, id, '0 ' .. attempt .. ' ' .. lost .. ' 0 ' .. worker)
+      else
+        forgotten[#forgotten + 1] = id
+      end
+    else
+      forgotten[#forgotten + 1], gone[#gone + 1], expired = id, id, expired + 1
+    end
+  end
+end
+if #released > 0 then chunked('ZREM', leases, released) end
+if #forgotten > 0 then chunked('HDEL', held, forgotten) end
+if #gone > 0 then chunked('ZREM', index, gone) end
+if expired > 0 then redis.call('HINCRBY', groups, group .. ':expired', expired) end
+if handed_back then tell_idle(group, idle, wake, true) end
+local outcome = table.concat(flags)
+remember(record, number, outcome, record_ttl)
+
+local by = ', "worker_id": ' .. cjson.encode(worker) .. '}'
+for i, notice in ipairs(notices) do
+  local heard = redis.pcall('PUBLISH', channel, '{"event_id": ' .. notice .. by)
+  if i == 1 and (type(heard) == 'table' or heard == 0) then break end
+end
+return {'OK', gen, top, note and 1 or 0, outcome}

@@ -1,0 +1,40 @@
+-- How a queue stands.
+--
+-- KEYS  1 meta  2 counter  3 index  4 groups  5 workers
+-- ARGV  1 start of leases sets  2 of open sets  3 of dead sets  4 latest created_at to count, us (of a call that goes on)
+-- Reply {gen, top, last id, live subscribers, counts PENDING, PROCESSING, PROCESSED, ERROR, where to go on with these
+--       counts or -1, {name, lag, age in ms of the oldest pending event or -1, expired} of each group}
+-- Cost  a few ZCOUNTs per group; with several groups also 2,000 entries of the index a call. Writes nothing.
+--@include shared/time.lua
+--@include shared/last_id.lua
+--@include shared/groups.lua
+--@include shared/truth.lua
+--@include shared/sweep_classes.lua
+--@include shared/tally.lua
+
+local meta, counter, index, groups, workers = unpack(KEYS)
+local to = tonumber(ARGV[4])
+local known = redis.call('HMGET', meta, 'gen', 'top', 'sweep')
+local list, since = all_groups(groups), alive_since(known[3])
+local last = last_id(redis.call('GET', counter), whole(known[2]))
+local described = {}
+for i, group in ipairs(list) do
+  open_group(group, ARGV[1], ARGV[2], ARGV[3])
+  local from = math.max(group.us + 1, since)
+  local beyond = redis.call('ZCOUNT', index, score(from), '+inf')
+  local oldest = redis.call('ZRANGEBYSCORE', index, score(from), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
+  local delayed = redis.call('ZRANGE', group.open, 0, 0, 'WITHSCORES')[2]
+  local us = delayed and micros(delayed) or oldest and micros(oldest)
+  -- Ids beyond the cursor that are in no index have expired; a group that is being rebuilt counts none.
+  local lost = group.cursor < group.rebuilt and 0 or math.max(last - group.cursor - beyond, 0)
+  described[i] = {group.name, beyond + group.opened, us and math.max(math.floor((now_us - us) / 1000), 0) or -1,
+                  group.expired + lost}
+end
+local counts, next_to
+if #list > 1 then
+  counts, next_to = walk_tally(index, list, 0, to, 2000)
+else
+  counts, next_to = tally(index, list[1], 0, to, since), -1
+end
+return {known[1] or '', tonumber(known[2] or nil) or 0, last, redis.call('ZCOUNT', workers, digits(now_ms), '+inf'),
+        counts.PENDING, counts.PROCESSING, counts.PROCESSED, counts.ERROR, next_to, described}

@@ -1,0 +1,273 @@
+-- Leases events to one worker of a group: first those whose lease ran out, then those that are due, then new ones.
+--
+-- KEYS  1 meta  2 counter  3 index  4 groups  5 idle  6 the client's call record
+--       7 leases  8 held  9 delayed  10 open  11 dead  12 wake list, all of the group
+-- ARGV  1 call number  2 base  3 TTL of the call record, ms  4 group  5 most events  6 most bytes of payload (the first
+--       event may be larger)  7 lease, ms  8 TTL of events that are given up, ms  9 worker id
+--       10 most bytes of one payload  11 start of event keys  12 channel
+-- Reply {state of the call, gen, top, 1 if Redis lost answered calls}; after OK and AGAIN also: epoch, 1 if more can be
+--       taken, number of events that were gone, {id, reason} of each event that was refused and is ERROR now, and
+--       {id, attempt, {payload, created_at, worker_id, key, headers, error}} of each event
+-- Cost  per event one HMGET and its share of one ZADD and one HSET; ids that are gone by variadic EXISTS. About 25
+--       commands a call beside; looks at no more than `max` + 500 events and 2,000 ids.
+--
+-- Never allocates before its first write, PERSIST, so that workers drain a full Redis.
+--@include shared/time.lua
+--@include shared/iso8601.lua
+--@include shared/calls.lua
+--@include shared/last_id.lua
+--@include shared/groups.lua
+--@include shared/presence.lua
+--@include shared/held.lua
+--@include shared/wake.lua
+--@include shared/give_up.lua
+--@include shared/chunks.lua
+
+local meta, counter, index, groups, idle, record, leases, held, delayed, open, dead, wake = unpack(KEYS)
+local number, base, record_ttl, group = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+local max, max_bytes, lease, ttl = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local worker, max_payload, events, channel = ARGV[9], tonumber(ARGV[10]), ARGV[11], ARGV[12]
+local max_lost, max_looked = 3, 2000
+
+local known = redis.call('HMGET', meta, 'gen', 'top', 'epoch', 'seen', 'grace')
+local gen, top = known[1] or '', whole(known[2])
+local state, note = recall(record, number, base)
+if state == 'STALE' or state == 'GAP' then return {state, gen, top or 0, 0} end
+
+-- Fields of an event; else nil, and why it cannot be handed out, or nothing when it is gone.
+local function read(id)
+  local key = events .. id
+  local fields = redis.pcall('HMGET', key, 'payload', 'created_at', 'worker_id', 'key', 'headers', 'error')
+  if fields.err then
+    if not string.find(fields.err, 'WRONGTYPE', 1, true) then error(fields.err) end
+    return nil, 'its key holds a ' .. redis.call('TYPE', key).ok .. ', not a hash'
+  end
+  if not fields[1] then
+    if redis.call('EXISTS', key) == 0 then return nil end
+    return nil, 'its hash has no payload'
+  end
+  local size = 0
+  for i = 1, 6 do size = size + (fields[i] and #fields[i] or 0) end
+  if #fields[1] > max_payload or size > max_payload + 1048576 then
+    return nil, 'it has ' .. digits(size) .. ' bytes, more than the limit of ' .. digits(max_payload)
+  end
+  return fields, nil
+end
+
+local given = redis.call('GET', counter)
+local cursor, cursor_us, start, rebuilt = parse_group(redis.call('HGET', groups, group))
+local last = last_id(given, top)
+
+if state == 'AGAIN' then
+  local epoch, list = string.match(note, '^(%d+) ?(.*)$')
+  local ids, taken = {}, {}
+  for id in string.gmatch(list, '%d+') do ids[#ids + 1] = id end
+  local texts = #ids > 0 and redis.call('HMGET', held, unpack(ids)) or {}
+  for i, id in ipairs(ids) do
+    local its_epoch, attempt = parse_held(texts[i])
+    local fields = its_epoch == tonumber(epoch) and read(id)
+    if fields then taken[#taken + 1] = {id, attempt, fields} end
+  end
+  return {state, gen, top or 0, 0, tonumber(epoch), (cursor or 0) < last and 1 or 0, 0, {}, taken}
+end
+
+-- Read everything that can be of a wrong type before the first write.
+redis.call('ZCARD', index)
+redis.call('SCARD', idle)
+redis.call('LLEN', wake)
+redis.call('HLEN', held)
+redis.call('ZCARD', open)
+redis.call('ZCARD', dead)
+if not cursor then
+  -- A new group, or one that somebody deleted. What stands up to `rebuilt` may have been processed before.
+  cursor, cursor_us, start, rebuilt = 0, 0, 0, last
+end
+local grace = grace_until(known[4], known[5])
+local epoch = math.max((whole(known[3]) or 0) + 1, now_us)
+
+local taken, lease_args, held_args, bytes, full = {}, {}, {}, 0, false
+local deadline, held_tail = digits(now_ms + lease), digits(now_ms) .. ' ' .. worker
+local epoch_text = digits(epoch)
+local refused, gone, expired = {}, {}, 0
+local no_lease, not_delayed, forget = {}, {}, {}
+
+-- Adds the event to this take; false when it does not fit any more.
+local function add(id, fields, attempt, lost)
+  local size = #fields[1]
+  if #taken > 0 and bytes + size > max_bytes then
+    full = true
+    return false
+  end
+  bytes = bytes + size
+  taken[#taken + 1] = {id, attempt, fields}
+  lease_args[#lease_args + 1], lease_args[#lease_args + 2] = deadline, id
+  held_args[#held_args + 1] = id
+  held_args[#held_args + 2] = epoch_text .. ' ' .. attempt .. ' ' .. lost .. ' ' .. held_tail
+  return true
+end
+
+-- 1. Leases that ran out.
+local overdue_left = false
+if grace == 0 then
+  local ids = redis.call('ZRANGEBYSCORE', leases, '-inf', digits(now_ms), 'LIMIT', 0, max)
+  local texts = #ids > 0 and redis.call('HMGET', held, unpack(ids)) or {}
+  for i, id in ipairs(ids) do
+    local _, attempt, lost = parse_held(texts[i])
+    local fields, reason = read(id)
+    if fields and lost + 1 >= max_lost then
+      fields, reason = nil, 'lost its lease ' .. max_lost .. ' times'
+    end
+    if fields then
+      if not add(id, fields, attempt, lost + 1) then break end
+    else
+      no_lease[#no_lease + 1], forget[#forget + 1] = id, id
+      if reason then
+        refused[#refused + 1] = {id, reason}
+      else
+        gone[#gone + 1], expired = id, expired + 1
+      end
+    end
+  end
+  overdue_left = full or #ids == max
+end
+
+-- 2. What is due; at most about half of the take while there is something new.
+local due_left = false
+local room = max - #taken
+if room > 0 and not full then
+  if cursor < last then room = math.min(room, math.floor((max + 1 + epoch % 2) / 2)) end
+  local ids = redis.call('ZRANGEBYSCORE', delayed, '-inf', digits(now_ms), 'LIMIT', 0, room)
+  local texts = #ids > 0 and redis.call('HMGET', held, unpack(ids)) or {}
+  for i, id in ipairs(ids) do
+    local _, attempt, lost = parse_held(texts[i])
+    local fields, reason = read(id)
+    if fields and not add(id, fields, attempt, lost) then break end
+    not_delayed[#not_delayed + 1] = id
+    if not fields then
+      forget[#forget + 1] = id
+      if reason then
+        refused[#refused + 1] = {id, reason}
+      else
+        gone[#gone + 1], expired = id, expired + 1
+      end
+    end
+  end
+  due_left = full or #ids == room
+else
+  due_left = redis.call('ZCARD', delayed) > 0
+end
+
+-- 3. What is new.
+local dead_again = {}
+local passed  -- the last existing event behind which the cursor stands now
+
+-- Whether an event up to `rebuilt` is accounted for already: leased, delayed, dead or done.
+local function accounted_for(id)
+  if redis.call('ZSCORE', leases, id) or redis.call('ZSCORE', delayed, id) or redis.call('ZSCORE', dead, id) then
+    return true
+  end
+  local said = redis.pcall('HMGET', events .. id, 'status', 'handled')
+  if said.err then return false end
+  local by = said[2] and string.match(said[2], '^%d+ %d+ (%S+)')
+  if said[1] == 'ERROR' and (not by or by == group) then dead_again[#dead_again + 1] = id end
+  return by == group or said[1] == 'ERROR' and not by
+end
+
+local looked, read_limit, missing, chunk = 0, max + 500, 0, 64
+while #taken < max and not full and cursor < last and looked < max_looked and read_limit > 0 do
+  if missing >= 16 then
+    -- Many in a row: whole chunks by one EXISTS, larger ones while nothing is found.
+    local size = math.min(chunk, last - cursor, max_looked - looked)
+    local keys, ids = {}, {}
+    for i = 1, size do
+      ids[i] = digits(cursor + i)
+      keys[i] = events .. ids[i]
+    end
+    looked = looked + size
+    if redis.call('EXISTS', unpack(keys)) == 0 then
+      for i = 1, size do gone[#gone + 1] = ids[i] end
+      if cursor + size > rebuilt then expired = expired + math.min(size, cursor + size - rebuilt) end
+      cursor, chunk = cursor + size, math.min(chunk * 2, 1000)
+    elseif chunk > 16 then
+      chunk = math.floor(chunk / 4)
+    else
+      missing, chunk = 0, 64
+    end
+  else
+    local id = digits(cursor + 1)
+    local fields, reason = read(id)
+    looked, read_limit = looked + 1, read_limit - 1
+    if fields or reason then
+      missing = 0
+      if cursor < rebuilt and accounted_for(id) then
+        fields = nil
+      elseif reason then
+        refused[#refused + 1] = {id, reason}
+      end
+      if fields and not add(id, fields, 1, 0) then break end
+      passed = id
+    else
+      missing = missing + 1
+      gone[#gone + 1] = id
+      if cursor >= rebuilt then expired = expired + 1 end
+    end
+    cursor = cursor + 1
+  end
+end
+
+-- From here on writes only. The first one needs no memory.
+redis.call('PERSIST', index)
+if #taken > 0 then
+  redis.call('ZADD', leases, unpack(lease_args))
+  redis.call('HSET', held, unpack(held_args))
+end
+if #no_lease > 0 then chunked('ZREM', leases, no_lease) end
+if #not_delayed > 0 then
+  chunked('ZREM', delayed, not_delayed)
+  chunked('ZREM', open, not_delayed)
+end
+if #forget > 0 then chunked('HDEL', held, forget) end
+if #gone > 0 then chunked('ZREM', index, gone) end
+for _, id in ipairs(dead_again) do redis.call('ZADD', dead, score_of(index, events .. id, id), id) end
+for _, entry in ipairs(refused) do
+  local id, key = entry[1], events .. entry[1]
+  redis.call('ZADD', dead, score_of(index, key, id), id)
+  set_fields(key, 'status', 'ERROR', 'error', entry[2])
+  keep_for(key, ttl)
+end
+if passed then
+  local at = redis.call('ZSCORE', index, passed)
+  if at then
+    cursor_us = micros(at)
+  else
+    -- Somebody deleted the index: what is handed out comes back into it.
+    local restored = {}
+    for _, event in ipairs(taken) do
+      local us = iso_micros(event[3][2])
+      if us then
+        restored[#restored + 1], restored[#restored + 2] = score(us), event[1]
+        cursor_us = math.max(cursor_us, us)
+      end
+    end
+    if #restored > 0 then redis.call('ZADD', index, 'NX', unpack(restored)) end
+  end
+end
+redis.call('HSET', groups, group,
+           digits(cursor) .. ' ' .. digits(cursor_us) .. ' ' .. digits(start) .. ' ' .. digits(rebuilt))
+if expired > 0 then redis.call('HINCRBY', groups, group .. ':expired', expired) end
+if gen == '' then gen = redis.sha1hex(record .. digits(now_us)) end
+redis.call('HSET', meta, 'gen', gen, 'epoch', epoch_text, 'seen', digits(now_ms), 'grace', digits(grace))
+
+local more = cursor < last
+if not more and overdue_left then more = redis.call('ZCOUNT', leases, '-inf', digits(now_ms)) > 0 end
+if not more and due_left then more = redis.call('ZCOUNT', delayed, '-inf', digits(now_ms)) > 0 end
+tell_idle(group, idle, wake, more)
+local outcome = {epoch_text}
+for i = 1, #taken do outcome[i + 1] = taken[i][1] end
+remember(record, number, table.concat(outcome, ' '), record_ttl)
+
+for _, entry in ipairs(refused) do
+  redis.pcall('PUBLISH', channel, '{"event_id": ' .. entry[1] .. ', "status": "ERROR", "worker_id": ' ..
+              cjson.encode(worker) .. '}')
+end
+return {'OK', gen, top or 0, note and 1 or 0, epoch, more and 1 or 0, expired, refused, taken}
