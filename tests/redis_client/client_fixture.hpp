@@ -61,6 +61,27 @@ private:
     std::deque<T> values_;
 };
 
+/// A promise that another thread may wait for several times.
+class Gate {
+public:
+    void open() { promise_.set_value(); }
+    void pass() const { future_.wait_for(hang_guard); }
+
+private:
+    std::promise<void> promise_;
+    std::shared_future<void> future_{promise_.get_future()};
+};
+
+inline ClientOptions options_for(int port) {
+    ClientOptions options;
+    options.port = port;
+    return options;
+}
+
+inline detail::Deadline in(std::chrono::milliseconds time) { return std::chrono::steady_clock::now() + time; }
+
+inline bool contains(const std::string& text, std::string_view words) { return text.find(words) != std::string::npos; }
+
 class TestClient {
 public:
     explicit TestClient(ClientOptions options) : core_(std::make_unique<ClientCore>(io_, std::move(options))) {}
