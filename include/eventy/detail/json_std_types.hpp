@@ -6,6 +6,8 @@
 #include <eventy/timestamp.hpp>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <type_traits>
+#include <utility>
 
 namespace eventy::detail {
 
@@ -24,12 +26,14 @@ inline constexpr bool is_sys_time = false;
 template <class D>
 inline constexpr bool is_sys_time<std::chrono::sys_time<D>> = true;
 
-/// A form that the program gave by overloads, which argument-dependent lookup finds.
+/// A form that the program gave by overloads, which argument-dependent lookup finds. No concept: clang 19 would look
+/// the names up where the concept is used, and find the members that it is there to decide about.
+template <class T, class = void>
+inline constexpr bool has_own_json = false;
 template <class T>
-concept HasOwnJson = requires(nlohmann::json& to, const nlohmann::json& from, T& value) {
-    to_json(to, value);
-    from_json(from, value);
-};
+inline constexpr bool
+    has_own_json<T, std::void_t<decltype(to_json(std::declval<nlohmann::json&>(), std::declval<const T&>())),
+                                decltype(from_json(std::declval<const nlohmann::json&>(), std::declval<T&>()))>> = true;
 
 }  // namespace eventy::detail
 
@@ -37,7 +41,7 @@ NLOHMANN_JSON_NAMESPACE_BEGIN
 
 /// Nothing is null.
 template <class O>
-requires(eventy::detail::is_optional<O> && !eventy::detail::HasOwnJson<O>)
+requires(eventy::detail::is_optional<O> && !eventy::detail::has_own_json<O>)
 struct adl_serializer<O, void> {
     template <class J>
     requires std::is_constructible_v<J, const typename O::value_type&>
@@ -61,7 +65,7 @@ struct adl_serializer<O, void> {
 
 /// A number, in the duration's own unit.
 template <class D>
-requires(eventy::detail::is_duration<D> && !eventy::detail::HasOwnJson<D>)
+requires(eventy::detail::is_duration<D> && !eventy::detail::has_own_json<D>)
 struct adl_serializer<D, void> {
     template <class J>
     static void to_json(J& j, const D& duration) {
@@ -75,7 +79,7 @@ struct adl_serializer<D, void> {
 
 /// As `eventy::Timestamp`: ISO 8601, cut to microseconds.
 template <class S>
-requires(eventy::detail::is_sys_time<S> && !eventy::detail::HasOwnJson<S>)
+requires(eventy::detail::is_sys_time<S> && !eventy::detail::has_own_json<S>)
 struct adl_serializer<S, void> {
     template <class J>
     static void to_json(J& j, const S& time) {
