@@ -9,14 +9,14 @@ EventStatus GroupState::status(EventId id) const {
         return EventStatus::error;
     }
     if (const auto hold = held_.find(id); hold != held_.end()) {
-        return hold->second.leased ? EventStatus::processing : EventStatus::pending;
+        return hold->second.kind == Kind::delayed ? EventStatus::pending : EventStatus::processing;
     }
     return id > cursor_ ? EventStatus::pending : EventStatus::processed;
 }
 
 bool GroupState::holds(const Lease& lease) const {
     const auto hold = held_.find(lease.id);
-    return hold != held_.end() && hold->second.leased && hold->second.epoch == lease.epoch;
+    return hold != held_.end() && hold->second.kind != Kind::delayed && hold->second.epoch == lease.epoch;
 }
 
 std::optional<EventId> GroupState::overdue(std::int64_t now) const {
@@ -38,10 +38,19 @@ int GroupState::lost_leases(EventId id) const {
     return hold == held_.end() ? 0 : hold->second.lost;
 }
 
+GroupState::Queue& GroupState::queue_of(Kind kind) {
+    switch (kind) {
+        case Kind::leased: return leases_;
+        case Kind::orphaned: return orphans_;
+        case Kind::delayed: break;
+    }
+    return delayed_;
+}
+
 void GroupState::put(EventId id, Hold& hold, std::int64_t epoch, std::int64_t until) {
     hold.epoch = epoch;
     hold.until = until;
-    hold.leased = true;
+    hold.kind = Kind::leased;
     leases_.emplace(until, id);
 }
 
@@ -67,16 +76,17 @@ void GroupState::lease_delayed(EventId id, std::int64_t epoch, std::int64_t unti
 void GroupState::extend(EventId id, std::int64_t until) {
     Hold& hold = held_.at(id);
     if (until > hold.until) {
-        leases_.erase({hold.until, id});
+        Queue& queue = queue_of(hold.kind);
+        queue.erase({hold.until, id});
         hold.until = until;
-        leases_.emplace(until, id);
+        queue.emplace(until, id);
     }
 }
 
 GroupState::Hold GroupState::release(EventId id) {
     const auto entry = held_.find(id);
     const Hold hold = entry->second;
-    (hold.leased ? leases_ : delayed_).erase({hold.until, id});
+    queue_of(hold.kind).erase({hold.until, id});
     held_.erase(entry);
     return hold;
 }
@@ -90,7 +100,7 @@ void GroupState::give_up(EventId id) {
 
 void GroupState::hand_back(EventId id) {
     Hold hold = release(id);
-    hold.leased = false;
+    hold.kind = Kind::delayed;
     hold.until = 0;
     held_.emplace(id, hold);
     delayed_.emplace(hold.until, id);
@@ -102,8 +112,18 @@ void GroupState::expired(EventId id) {
         count_expired();
     } else if (const auto hold = held_.find(id); hold == held_.end()) {
         dead_.erase(id);
-    } else if (!hold->second.leased) {
+    } else if (hold->second.kind == Kind::delayed) {
         drop(id);
+    } else {
+        leases_.erase({hold->second.until, id});
+        hold->second.kind = Kind::orphaned;
+        orphans_.emplace(hold->second.until, id);
+    }
+}
+
+void GroupState::drop_overdue_orphans(std::int64_t now) {
+    while (!orphans_.empty() && orphans_.begin()->first <= now) {
+        drop(orphans_.begin()->second);
     }
 }
 

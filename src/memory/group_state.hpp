@@ -26,6 +26,7 @@ public:
     /// The lease that ran out first; a delayed event that is due, in the order of due times and ids.
     std::optional<EventId> overdue(std::int64_t now) const;
     std::optional<EventId> due(std::int64_t now) const;
+    bool takeable(std::int64_t now) const { return overdue(now) || due(now) || backlog_ > 0; }
     EventId cursor() const { return cursor_; }
     /// Existing events beyond the cursor, and the delayed.
     std::int64_t backlog() const { return backlog_; }
@@ -48,9 +49,10 @@ public:
     void give_up(EventId);
     void hand_back(EventId);
 
-    /// The event is gone. A lease on it goes on, since its taker may yet settle it; when that ran out, `drop` it.
+    /// The event is gone. A lease on it goes on, since its taker may yet settle it, until it runs out.
     void expired(EventId);
-    /// Ends a lease on an event that is gone and that nobody processed.
+    /// Ends the leases on events that are gone that ran out; and one that its taker gave up.
+    void drop_overdue_orphans(std::int64_t now);
     void drop(EventId);
     std::int64_t expired_count() const { return expired_; }
     /// How many expired since the last call of this.
@@ -60,22 +62,24 @@ public:
     bool idle = false;
 
 private:
+    enum class Kind { leased, orphaned, delayed };  // orphaned: leased, and the event is gone
     struct Hold {
         std::int64_t epoch = 0;
         std::int64_t until = 0;  // the lease's end, or when it is due
         int lost = 0;
-        bool leased = false;
+        Kind kind = Kind::leased;
     };
     using Queue = std::set<std::pair<std::int64_t, EventId>>;
 
+    Queue& queue_of(Kind);
     void put(EventId, Hold&, std::int64_t epoch, std::int64_t until);
     Hold release(EventId);
     void count_expired();
 
     EventId cursor_;
     std::int64_t backlog_;
-    std::map<EventId, Hold> held_;  // the leased and the delayed
-    Queue leases_, delayed_;        // by `until`
+    std::map<EventId, Hold> held_;
+    Queue leases_, orphans_, delayed_;  // what is held, by kind and `until`
     std::set<EventId> dead_;
     std::int64_t expired_ = 0, unreported_ = 0;
 };

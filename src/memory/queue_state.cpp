@@ -90,7 +90,7 @@ TakeReply QueueState::take(const TakeRequest& request, std::int64_t now) {
         reply.events.back().attempt = first_attempt;
     };
     while (static_cast<int>(reply.events.size()) < request.max) {
-        if (const auto id = next_overdue(from, now)) {
+        if (const auto id = from.overdue(now)) {
             Event& event = *find(*id);
             if (from.lost_leases(*id) + 1 >= max_lost_leases) {
                 const std::string reason = "lost its lease " + std::to_string(max_lost_leases) + " times";
@@ -123,7 +123,7 @@ TakeReply QueueState::take(const TakeRequest& request, std::int64_t now) {
             break;
         }
     }
-    reply.more = takeable(from, now);
+    reply.more = from.takeable(now);
     reply.expired = from.take_unreported();
     from.idle = !reply.more;
     (reply.more ? signals_.wake : signals_.quiet).push_back(request.group);
@@ -219,7 +219,7 @@ UpkeepReply QueueState::upkeep(const UpkeepRequest& request, std::int64_t now) {
     }
     joined(request.group);
     GroupState* const in = find_group(request.group);
-    return {in != nullptr ? takeable(*in, now) : !events_.empty()};
+    return {in != nullptr ? in->takeable(now) : !events_.empty()};
 }
 
 void QueueState::remove_subscribers(const std::vector<std::string>& ids) {
@@ -244,6 +244,9 @@ void QueueState::expire(std::int64_t now) {
         for (auto& [name, state] : groups_) {
             state.expired(id);
         }
+    }
+    for (auto& [name, state] : groups_) {
+        state.drop_overdue_orphans(now);
     }
 }
 
@@ -270,21 +273,7 @@ GroupState* QueueState::find_group(const std::string& name) {
     return found == groups_.end() ? nullptr : &found->second;
 }
 
-/// A lease that ran out on an existing event. Those on events that are gone end here.
-std::optional<EventId> QueueState::next_overdue(GroupState& of, std::int64_t now) {
-    auto id = of.overdue(now);
-    while (id && find(*id) == nullptr) {
-        of.drop(*id);
-        id = of.overdue(now);
-    }
-    return id;
-}
-
 EventId QueueState::next_beyond(const GroupState& of) const { return events_.upper_bound(of.cursor())->first.id; }
-
-bool QueueState::takeable(GroupState& of, std::int64_t now) {
-    return next_overdue(of, now) || of.due(now) || of.backlog() > 0;
-}
 
 void QueueState::give_up(Event& event, GroupState& in, const std::string& reason, const std::string& worker_id,
                          std::int64_t until) {

@@ -80,9 +80,7 @@ private:
     void expire(std::int64_t now);
     GroupState& group(const std::string& name);
     GroupState* find_group(const std::string& name);
-    std::optional<EventId> next_overdue(GroupState&, std::int64_t now);
     EventId next_beyond(const GroupState&) const;
-    bool takeable(GroupState&, std::int64_t now);
     bool settle_one(GroupState&, const SettleRequest&, const Settlement&, std::int64_t now);
     void give_up(Event&, GroupState&, const std::string& reason, const std::string& worker_id, std::int64_t keep_until);
     void keep_until(Event&, std::int64_t us);
