@@ -1,8 +1,7 @@
 # What the library is built on; Debian's package names are in scripts/packages.txt.
 find_package(Threads REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
-find_path(EVENTY_HIREDIS_INCLUDE_DIR hiredis/read.h REQUIRED)
-find_library(EVENTY_HIREDIS_LIBRARY hiredis REQUIRED)
+find_package(EventyHiredis REQUIRED)
 find_path(EVENTY_BOOST_INCLUDE_DIR boost/asio.hpp REQUIRED)
 
 add_library(eventy_dependencies INTERFACE)
