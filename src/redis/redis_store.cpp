@@ -100,33 +100,43 @@ void RedisStore::upkeep(detail::UpkeepRequest request, Callback<detail::UpkeepRe
     run(
         std::move(call), {}, [done](const Failure& failure) { done(failure); },
         [done](const Reply& reply) { done(detail::UpkeepReply{reply.items.at(2).integer == 1}); });
-    sweep_now_and_then();
+    sweep();
     keep_registered();
 }
 
-/// Clean-up does not wait for workers: whoever publishes cleans up, too.
+/// Clean-up does not wait for workers: who publishes cleans up, too, if nobody did it a moment ago.
 void RedisStore::sweep_now_and_then() {
     constexpr auto pause = std::chrono::milliseconds(900);
-    const auto now = Clock::now();
-    if (last_sweep_ && now - *last_sweep_ < pause) {
-        return;
+    if (!last_sweep_ || Clock::now() - *last_sweep_ >= pause) {
+        sweep();
     }
-    last_sweep_ = now;
-    constexpr int most_rounds = 100;
-    sweep(most_rounds);
 }
 
-void RedisStore::sweep(int rounds) {
+void RedisStore::sweep() {
+    constexpr int most_rounds = 100;
+    last_sweep_ = Clock::now();
+    if (!sweeping_) {
+        sweeping_ = true;
+        sweep_round(most_rounds);
+    }
+}
+
+void RedisStore::sweep_round(int left) {
     constexpr std::int64_t entries_a_call = 1000;
     ScriptCall call{&scripts::sweep, {keys_.meta, keys_.index, keys_.groups}};
     call.argument(keys_.event_start).argument(keys_.dead_start).argument(keys_.open_start);
     call.argument(keys_.delayed_start).argument(keys_.held_start).argument(entries_a_call);
     run(
         std::move(call), {},
-        [](const Failure& failure) { detail::log(LogLevel::debug, "clean-up: " + failure.message); },
-        [this, rounds](const Reply& reply) {
-            if (reply.items.at(2).integer == 1 && rounds > 1) {
-                sweep(rounds - 1);
+        [this](const Failure& failure) {
+            sweeping_ = false;
+            detail::log(LogLevel::debug, "clean-up: " + failure.message);
+        },
+        [this, left](const Reply& reply) {
+            if (reply.items.at(2).integer == 1 && left > 1) {
+                sweep_round(left - 1);
+            } else {
+                sweeping_ = false;
             }
         });
 }

@@ -73,7 +73,8 @@ private:
     void lost_writes(const Reply& numbered);
     void hand_back(const std::string& group, const std::string& worker_id, const std::string& taken);
     void sweep_now_and_then();
-    void sweep(int rounds);
+    void sweep();
+    void sweep_round(int left);
     void keep_registered();
 
     void settle_slice(const detail::SettleRequest&, std::size_t first, std::size_t count, Callback<detail::StillHeld>);
@@ -96,7 +97,7 @@ private:
     std::map<std::uint64_t, std::uint64_t> watch_tokens_;  // the caller's -> the client's
     std::string generation_;                               // of the data, as last seen; empty: none yet
     std::optional<Clock::time_point> last_sweep_, last_registration_;
-    bool registered_ = false;
+    bool registered_ = false, sweeping_ = false;
     std::shared_ptr<void> alive_ = std::make_shared<int>();
 };
 

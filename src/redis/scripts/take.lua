@@ -102,7 +102,7 @@ local function add(id, fields, attempt, lost)
   taken[#taken + 1] = {id, attempt, fields}
   lease_args[#lease_args + 1], lease_args[#lease_args + 2] = deadline, id
   held_args[#held_args + 1] = id
-  held_args[#held_args + 2] = epoch_text .. ' ' .. attempt .. ' ' .. lost .. ' ' .. held_tail
+  held_args[#held_args + 1] = epoch_text .. ' ' .. attempt .. ' ' .. lost .. ' ' .. held_tail
   return true
 end
 

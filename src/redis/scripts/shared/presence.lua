@@ -3,6 +3,6 @@
 -- The end of that grace, 0 for none; and what to write into meta.
 local function grace_until(seen, grace)
   seen, grace = whole(seen), whole(grace) or 0
-  if not seen or now_ms - seen > 5000 then return now_ms + 1500 end
+  if seen and now_ms - seen > 5000 then return now_ms + 1500 end
   return grace > now_ms and grace <= now_ms + 1500 and grace or 0
 end
