@@ -134,15 +134,17 @@ bool Manager::close(milliseconds timeout) {
 
 namespace {
 
-std::shared_ptr<detail::Manager> manager_on(std::shared_ptr<detail::Backend> backend, RedisManagerOptions options) {
-    return std::make_shared<detail::Manager>(
-        std::move(backend), detail::ManagerSettings{.format = options.serializer,
-                                                    .queues = {.event_type = {},
-                                                               .key_prefix = std::move(options.key_prefix),
-                                                               .event_ttl = options.event_ttl,
-                                                               .concurrency = options.concurrency,
-                                                               .lease = options.lease,
-                                                               .lazy_connect = options.lazy_connect}});
+// Options by reference: were they moved into it, the move could come before the caller reads the client in them.
+std::shared_ptr<detail::Manager> manager_on(std::shared_ptr<detail::Backend> backend,
+                                            const RedisManagerOptions& options) {
+    return std::make_shared<detail::Manager>(std::move(backend),
+                                             detail::ManagerSettings{.format = options.serializer,
+                                                                     .queues = {.event_type = {},
+                                                                                .key_prefix = options.key_prefix,
+                                                                                .event_ttl = options.event_ttl,
+                                                                                .concurrency = options.concurrency,
+                                                                                .lease = options.lease,
+                                                                                .lazy_connect = options.lazy_connect}});
 }
 
 }  // namespace
@@ -150,8 +152,8 @@ std::shared_ptr<detail::Manager> manager_on(std::shared_ptr<detail::Backend> bac
 RedisQueueManager::RedisQueueManager() : RedisQueueManager(RedisManagerOptions{}) {}
 
 RedisQueueManager::RedisQueueManager(RedisManagerOptions options)
-    : QueueManager(Parts{manager_on(options.redis_client ? options.redis_client->backend() : redis::Client().backend(),
-                                    std::move(options))}) {}
+    : QueueManager(Parts{
+          manager_on(options.redis_client ? options.redis_client->backend() : redis::Client().backend(), options)}) {}
 
 MemoryQueueManager::MemoryQueueManager() : MemoryQueueManager(MemoryManagerOptions{}) {}
 
