@@ -7,6 +7,10 @@
 
 namespace eventy {
 
+/// Thrown by a handler that did not process its event and will not: nothing is recorded, no attempt is counted, and a
+/// worker has the event again at once. For programs that are ending; a worker that goes on may get it itself.
+struct HandBack {};
+
 /// Processes events. To fail, throw: the event becomes ERROR with what() as `last_error`.
 template <class T>
 class Subscriber {

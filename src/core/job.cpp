@@ -52,6 +52,8 @@ std::string call_one(const RawHandler& handler, const RawEvent& event, std::shar
     try {
         handler(event, decoded, context);
         return {};
+    } catch (const HandBack&) {
+        throw;
     } catch (const std::exception& error) {
         const std::string what = error.what();
         return what.empty() ? "the handler threw an exception without words" : what;
@@ -104,7 +106,14 @@ void Job::call_subscribers(JobReport& report) {
         }
         met_somebody = true;
         for (const auto& handler : subscription->handlers()) {
-            const std::string error = call_one(handler, raw, decoded, context);
+            std::string error;
+            try {
+                error = call_one(handler, raw, decoded, context);
+            } catch (const HandBack&) {
+                report.verdict = Verdict::handed_back;
+                report.error.clear();
+                return;
+            }
             if (!error.empty()) {
                 report.verdict = Verdict::failed;
                 report.error += report.error.empty() ? error : "; " + error;

@@ -1,0 +1,76 @@
+#include "core/job.hpp"
+
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+namespace eventy::detail {
+namespace {
+
+class Host final : public JobHost {
+public:
+    std::vector<std::shared_ptr<SubscriptionState>> subscriptions() const override { return subscribed; }
+    void report(JobReport report) override { reports.push_back(std::move(report)); }
+    void extend(Lease, milliseconds) override {}
+    void report_progress(Lease, double, std::string) override {}
+    const std::string& worker_id() const override { return id; }
+    const void* queue() const override { return this; }
+
+    void subscribe(std::function<void()> handler) {
+        std::vector<RawHandler> handlers;
+        handlers.emplace_back(
+            [handler = std::move(handler)](const RawEvent&, std::shared_ptr<void>& decoded, Context&) {
+                decoded = std::make_shared<int>(0);
+                handler();
+            });
+        subscribed.push_back(
+            std::make_shared<SubscriptionState>("s", this, std::move(handlers), std::function<void()>([] {})));
+    }
+
+    std::string id = "worker";
+    std::vector<std::shared_ptr<SubscriptionState>> subscribed;
+    std::vector<JobReport> reports;
+};
+
+JobReport run(const std::shared_ptr<Host>& host) {
+    StoredEvent event;
+    event.id = 7;
+    const auto job = std::make_shared<Job>(std::move(event), 1, host);
+    job->set_lease_until(std::chrono::steady_clock::now() + std::chrono::hours(1));
+    job->run();
+    return host->reports.at(0);
+}
+
+TEST(Job, AThrowingHandlerFailsTheEventAndKeepsNobodyFromIt) {
+    const auto host = std::make_shared<Host>();
+    bool second_called = false;
+    host->subscribe([] { throw std::runtime_error("no stock"); });
+    host->subscribe([&] { second_called = true; });
+    const auto report = run(host);
+    EXPECT_EQ(report.verdict, Verdict::failed);
+    EXPECT_EQ(report.error, "no stock");
+    EXPECT_TRUE(second_called);
+}
+
+TEST(Job, AHandlerCanHandItsEventBack) {
+    const auto host = std::make_shared<Host>();
+    bool second_called = false;
+    host->subscribe([] { throw HandBack(); });
+    host->subscribe([&] { second_called = true; });
+    const auto report = run(host);
+    EXPECT_EQ(report.verdict, Verdict::handed_back);
+    EXPECT_EQ(report.error, "");
+    EXPECT_FALSE(second_called);  // it sees the event when it comes again
+}
+
+TEST(Job, HandedBackIsMoreThanFailed) {
+    const auto host = std::make_shared<Host>();
+    host->subscribe([] { throw std::runtime_error("no stock"); });
+    host->subscribe([] { throw HandBack(); });
+    const auto report = run(host);
+    EXPECT_EQ(report.verdict, Verdict::handed_back);
+    EXPECT_EQ(report.error, "");
+}
+
+}  // namespace
+}  // namespace eventy::detail
