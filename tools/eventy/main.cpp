@@ -1,0 +1,93 @@
+// The command line of Eventy: parses, runs the chosen subcommand, and says in one line what went wrong.
+#include <algorithm>
+#include <eventy/config.hpp>
+#include <iterator>
+
+#include "command.hpp"
+#include "output.hpp"
+
+namespace eventy::cli {
+
+namespace {
+
+constexpr const char* exit_codes =
+    "Exit codes:\n"
+    "  0  done\n"
+    "  1  failed: the server, or something that is not there\n"
+    "  2  wrong options or wrong input\n"
+    "  3  done, but bad lines were left out (publish --keep-going)\n"
+    "  4  ended by a signal before it was done (publish)\n"
+    "Each subcommand has its own --help with examples.";
+
+/// What stands behind "--" belongs to `work` and must not be read as options.
+std::vector<std::string> split(std::vector<std::string>& arguments, bool& found) {
+    const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
+    found = dashes != arguments.end();
+    std::vector<std::string> behind;
+    if (found) {
+        behind.assign(std::next(dashes), arguments.end());
+        arguments.erase(dashes, arguments.end());
+    }
+    return behind;
+}
+
+int usage_error(const CLI::App& app, const std::string& message) {
+    const auto chosen = app.get_subcommands();
+    complain(message + "; see eventy " + (chosen.empty() ? "" : chosen.front()->get_name() + " ") + "--help");
+    return exit_usage;
+}
+
+int run(int argc, char** argv) {
+    CLI::App app("Publish, process and look at events on Redis.", "eventy");
+    app.set_version_flag("--version", std::string("eventy ") + EVENTY_VERSION);
+    app.require_subcommand(1);
+    app.footer(exit_codes);
+
+    std::vector<std::string> arguments(argv + 1, argv + argc);
+    CommandLine line{.app = app, .command = {}, .run = {}};
+    line.command = split(arguments, line.command_given);
+    add_publish(line);
+    add_work(line);
+    add_get(line);
+    add_search(line);
+    add_count(line);
+    add_types(line);
+    add_subscribers(line);
+    add_stats(line);
+    add_tail(line);
+    try {
+        std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
+        app.parse(std::move(arguments));
+        if (line.command_given && !app.got_subcommand("work")) {
+            return usage_error(app, "only work takes a command behind --");
+        }
+        const int code = line.run();
+        flush_output();
+        return code;
+    } catch (const CLI::Success& success) {  // --help, --version
+        return app.exit(success);
+    } catch (const CLI::ParseError& error) {
+        return usage_error(app, error.what());
+    } catch (const UsageError& error) {
+        return usage_error(app, error.what());
+    }
+}
+
+int run_and_explain(int argc, char** argv) {
+    try {
+        return run(argc, argv);
+    } catch (const ConnectionError& error) {
+        complain(std::string(error.what()) + "; is Redis running there? Another one: --url or EVENTY_REDIS_URL");
+    } catch (const Error& error) {
+        complain(error.what());
+        return error.code() == errc::invalid_argument ? exit_usage : exit_failure;
+    } catch (const std::exception& error) {
+        complain(error.what());
+    }
+    return exit_failure;
+}
+
+}  // namespace
+}  // namespace eventy::cli
+
+int main(int argc, char** argv) { return eventy::cli::run_and_explain(argc, argv); }

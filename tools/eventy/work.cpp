@@ -1,0 +1,129 @@
+// eventy work TYPE -- COMMAND: a worker made of any program.
+#include <algorithm>
+#include <csignal>
+
+#include "command.hpp"
+#include "output.hpp"
+#include "time_words.hpp"
+#include "work_action.hpp"
+#include "work_run.hpp"
+
+namespace eventy::cli {
+
+namespace {
+
+struct Work {
+    Common common = {};
+    std::string type = {};
+    QueueNeeds needs = {};
+    WorkLimits limits = {};
+    bool print = false, quiet = false;
+    std::vector<std::string> command = {};
+    std::vector<std::string> misplaced = {};  // a command that stood before "--", or without it
+};
+
+void check(const Work& options, bool command_given) {
+    if (!options.misplaced.empty()) {
+        throw UsageError("put the command behind --: eventy work " + options.type + " -- " + options.misplaced.front());
+    }
+    if (options.print && command_given) {
+        throw UsageError("--print and a command exclude each other");
+    }
+    if (!options.print && options.command.empty()) {
+        throw UsageError("nothing to do with the events: give a command behind --, or --print");
+    }
+}
+
+void say_what_was_done(const Work& options, const WorkRun::Tally& tally, milliseconds took) {
+    const std::int64_t handled = tally.processed + tally.failed;
+    std::string text = "handled " + grouped(handled) + (handled == 1 ? " event of " : " events of ") + options.type +
+                       " in " + to_words(took);
+    if (tally.failed > 0) {
+        text += ", " + grouped(tally.failed) + " of them failed";
+    }
+    if (tally.handed_back > 0) {
+        text += "; handed back " + grouped(tally.handed_back);
+    }
+    complain(text);
+}
+
+int run(Work options) {
+    Signals signals;
+    // A child that does not read its stdin, or a reader of --print that went away, shows by the write's error.
+    std::signal(SIGPIPE, SIG_IGN);
+    const auto action =
+        options.print ? make_print_action(options.type) : make_command_action(options.type, options.command);
+    if (options.print && !options.needs.concurrency) {
+        options.needs.concurrency = 1;  // in the order of their ids
+    }
+    const auto begin = std::chrono::steady_clock::now();
+    WorkRun work(signals, open_queue(options.common, options.type, options.needs), *action, options.limits);
+    const auto summary = [&] {
+        if (!options.quiet) {
+            const auto took = std::chrono::steady_clock::now() - begin;
+            say_what_was_done(options, work.tally(), std::chrono::round<milliseconds>(took));
+        }
+    };
+    try {
+        const int code = work.run();
+        summary();
+        return code;
+    } catch (...) {
+        summary();
+        throw;
+    }
+}
+
+void add_drain(CLI::App* app, milliseconds& drain) {
+    app->add_option_function<std::string>(
+           "--drain",
+           [&drain](const std::string& text) {
+               const bool bare = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+               const auto parsed = parse_duration(bare ? text + "s" : text);
+               if (!parsed) {
+                   throw CLI::ValidationError("--drain", "\"" + text + "\" is no number of seconds and no duration");
+               }
+               drain = *parsed;
+           },
+           "how long running commands may go on after SIGTERM or SIGINT [30]")
+        ->type_name("SECONDS");
+}
+
+}  // namespace
+
+void add_work(CommandLine& line) {
+    auto options = std::make_shared<Work>();
+    CLI::App* const sub = line.add(
+        "work", "Run a command for each event, its payload on stdin", options->common,
+        "eventy work Earthquake -- sh -c 'jq .place'\n"
+        "eventy work Earthquake --once --concurrency 4 -- ./handle-event\n"
+        "eventy work Earthquake --count 3 --print",
+        "COMMAND gets the payload on stdin, and EVENTY_EVENT_ID, EVENTY_EVENT_TYPE, EVENTY_ATTEMPT,\n"
+        "EVENTY_CREATED_AT, EVENTY_EPOCH and EVENTY_KEY in its environment. Exit status 0: processed; any other:\n"
+        "the event is ERROR, with the end of COMMAND's stderr as the reason.\n"
+        "SIGTERM or SIGINT: takes nothing more, waits for running commands (--drain), hands the rest back and\n"
+        "exits with 0; a second one kills the commands and hands their events back too.",
+        false);
+    sub->add_option("TYPE", options->type, "the event type")->required();
+    sub->add_option("COMMAND", options->misplaced, "behind \"--\": what to run for each event, with its arguments");
+    sub->add_flag("--print", options->print,
+                  "instead of a command: write the events to stdout, one JSON object a line");
+    sub->add_option("--concurrency", options->needs.concurrency, "commands at once [the CPUs; 1 with --print]");
+    add_duration(sub, "--lease", options->needs.lease,
+                 "how soon another worker takes over when this one is gone [10s]");
+    sub->add_option("--group", options->limits.group, "each group processes every event once")->capture_default_str();
+    auto* const once = sub->add_flag("--once", options->limits.once, "end when the events of now are done");
+    sub->add_option("--count", options->limits.count, "end after so many events")
+        ->check(CLI::PositiveNumber)
+        ->excludes(once);
+    add_drain(sub, options->limits.drain);
+    add_duration(sub, "--ttl", options->needs.ttl, "how long a failed event is kept [1d]");
+    sub->add_flag("--quiet", options->quiet, "no summary at the end");
+    sub->callback([&line, options] {
+        options->command = line.command;
+        check(*options, line.command_given);
+        line.run = [options] { return run(*options); };
+    });
+}
+
+}  // namespace eventy::cli

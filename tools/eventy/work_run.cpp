@@ -1,0 +1,183 @@
+#include "work_run.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <thread>
+#include <utility>
+
+#include "command.hpp"
+#include "output.hpp"
+
+namespace eventy::cli {
+
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr auto a_long_time = std::chrono::hours(24 * 365);
+constexpr auto longest_pause = milliseconds(200);
+// After the children were told to end: two seconds until they are killed, and some for storing what came of it.
+constexpr auto patience_after_stop = std::chrono::seconds(7);
+
+}  // namespace
+
+WorkRun::WorkRun(Signals& signals, EventQueue<std::string> queue, WorkAction& action, WorkLimits limits)
+    : signals_(signals), queue_(std::move(queue)), action_(action), limits_(std::move(limits)) {}
+
+WorkRun::Tally WorkRun::tally() const {
+    const std::lock_guard lock(mutex_);
+    return tally_;
+}
+
+int WorkRun::run() {
+    if (limits_.once && !find_last_of_now()) {
+        return exit_ok;
+    }
+    const auto subscription =
+        queue_.subscribe([this](const QueueEvent<std::string>& event, Context& context) { handle(event, context); },
+                         {.group = limits_.group});
+    wait_for_the_end();
+    close();
+    const std::lock_guard lock(mutex_);
+    if (!error_.empty()) {
+        throw Failure(error_);
+    }
+    return exit_ok;
+}
+
+// -- on the handlers' threads ----------------------------------------------------------------------------------------
+
+void WorkRun::handle(const QueueEvent<std::string>& event, Context& context) {
+    begin_or_hand_back(event.id);
+    try {
+        action_.run(event, context);
+    } catch (const HandBack&) {
+        finished(&Tally::handed_back);
+        throw;
+    } catch (const Unusable& unusable) {
+        end(unusable.what());
+        finished(&Tally::handed_back);
+        throw HandBack();
+    } catch (...) {
+        finished(&Tally::failed);
+        throw;
+    }
+    finished(&Tally::processed);
+}
+
+void WorkRun::begin_or_hand_back(EventId id) {
+    const std::lock_guard lock(mutex_);
+    if (!ending_ && last_of_now_ && id > *last_of_now_) {
+        ending_ = true;  // ids are handed out in order: all of now have been begun
+        bell_.ring();
+    }
+    if (ending_) {
+        ++tally_.handed_back;
+        throw HandBack();
+    }
+    if (++begun_ == limits_.count) {
+        ending_ = true;
+        bell_.ring();
+    }
+}
+
+void WorkRun::finished(std::int64_t Tally::* outcome) {
+    const std::lock_guard lock(mutex_);
+    ++(tally_.*outcome);
+}
+
+void WorkRun::end(const std::string& error) {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+    if (error_.empty()) {
+        error_ = error;
+    }
+    bell_.ring();
+}
+
+// -- on the main thread ----------------------------------------------------------------------------------------------
+
+bool WorkRun::ending() const {
+    const std::lock_guard lock(mutex_);
+    return ending_;
+}
+
+bool WorkRun::find_last_of_now() {
+    const auto newest = queue_.search_events({}, {.limit = 1});
+    if (!newest.items.empty()) {
+        last_of_now_ = newest.items.front().id;
+    } else if (!newest.unreadable.empty()) {
+        last_of_now_ = newest.unreadable.front().id;
+    }
+    return last_of_now_.has_value();
+}
+
+bool WorkRun::everything_of_now_is_done() {
+    try {
+        const auto stats = queue_.stats();
+        const auto group = stats.groups.find(limits_.group);
+        const auto processing = stats.by_status.find(EventStatus::processing);
+        return group != stats.groups.end() && group->second.lag == 0 &&
+               (processing == stats.by_status.end() || processing->second == 0);
+    } catch (const Error&) {
+        return false;  // the worker says what is the matter with the server
+    }
+}
+
+void WorkRun::wait_for_the_end() {
+    auto pause = limits_.once ? milliseconds(5) : milliseconds(60'000);
+    while (!ending()) {
+        wait_for(signals_, bell_, pause);
+        if (signals_.take()) {
+            signalled_ = true;
+            end();
+        } else if (limits_.once && everything_of_now_is_done()) {
+            end();
+        }
+        if (limits_.once) {
+            pause = std::min(pause * 2, longest_pause);
+        }
+    }
+}
+
+void WorkRun::close() {
+    std::atomic<bool> closed{false};
+    std::thread closing([&] {
+        try {
+            queue_.close(a_long_time);
+        } catch (const std::exception& error) {
+            end(error.what());
+        }
+        closed = true;
+        bell_.ring();
+    });
+    auto deadline = steady_clock::now() + (signalled_ ? std::chrono::milliseconds(limits_.drain) : a_long_time);
+    bool stopped = false;
+    while (!closed) {
+        const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now());
+        wait_for(signals_, bell_, std::clamp(left, milliseconds(0), milliseconds(60'000)));
+        if (signals_.take()) {
+            if (std::exchange(signalled_, true)) {
+                action_.kill();
+                deadline = steady_clock::now();
+            } else {
+                deadline = steady_clock::now() + limits_.drain;
+            }
+        }
+        if (closed || steady_clock::now() < deadline) {
+            continue;
+        }
+        if (stopped) {
+            complain("gave up waiting for the outcome of what ran; it is processed again when its lease ends");
+            flush_output();
+            std::_Exit(exit_failure);
+        }
+        stopped = true;
+        action_.stop();
+        deadline = steady_clock::now() + patience_after_stop;
+    }
+    closing.join();
+}
+
+}  // namespace eventy::cli
