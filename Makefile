@@ -1,6 +1,8 @@
 # Short names for what is done often. Each target installs the Debian packages that it needs and that are missing
 # (scripts/packages.txt). Without make, CMake's presets do the same: cmake --preset release, see CMakePresets.json.
 
+export KEEP
+
 PREFIX ?= /usr/local
 WERROR ?= OFF
 CCACHE := $(if $(shell command -v ccache),-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
