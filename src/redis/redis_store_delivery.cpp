@@ -82,9 +82,10 @@ detail::TakeReply take_reply(Reply& reply) {
     for (Reply& entry : reply.items.at(7).items) {
         taken.refused.push_back({to_int(entry.items.at(0)), std::move(entry.items.at(1).text)});
     }
-    taken.events.reserve(reply.items.at(8).items.size());
-    for (Reply& entry : reply.items.at(8).items) {
-        taken.events.push_back(leased_event(entry.items.at(0).text, to_int(entry.items.at(1)), entry.items.at(2)));
+    std::vector<Reply>& events = reply.items.at(8).items;
+    taken.events.reserve(events.size() / 3);
+    for (std::size_t i = 0; i + 2 < events.size(); i += 3) {
+        taken.events.push_back(leased_event(events[i].text, to_int(events[i + 1]), events[i + 2]));
     }
     return taken;
 }

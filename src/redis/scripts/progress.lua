@@ -15,6 +15,6 @@ local epoch = parse_held(redis.call('HGET', held, ARGV[1]))
 local is_held = epoch ~= 0 and epoch == tonumber(ARGV[2])
 if is_held then
   redis.call('PERSIST', index)
-  set_fields(ARGV[4] .. ARGV[1], 'progress', ARGV[3])
+  set_fields(ARGV[4] .. ARGV[1], 1, 'progress', ARGV[3])
 end
 return {known[1] or '', tonumber(known[2] or nil) or 0, is_held and '1' or '0'}

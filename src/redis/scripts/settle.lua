@@ -45,39 +45,46 @@ end
 local texts = redis.call('HMGET', held, unpack(ids))
 
 redis.call('PERSIST', index)
-local flags, released, forgotten, gone, notices, seen = {}, {}, {}, {}, {}, {}
+local flags, released, forgotten, gone, seen = {}, {}, {}, {}, {}
+local settled, statuses = {}, {}  -- for the channel
 local handed_back, expired = false, 0
-local handled_by = ' ' .. group .. ' ' .. worker
+local handled_by = '%.0f %.0f ' .. string.gsub(group .. ' ' .. worker, '%%', '%%%%')
+
+-- Nothing is said of an event that had expired; it counts as done.
+local function finish(id, status, was_there)
+  forgotten[#forgotten + 1] = id
+  if was_there then
+    settled[#settled + 1] = id
+    statuses[#settled] = status
+  else
+    gone[#gone + 1] = id
+  end
+end
+
 for i = 1, count do
   local id, p = ids[i], at[i]
-  local epoch, attempt, lost = parse_held(texts[i])
-  if epoch == 0 or epoch ~= tonumber(ARGV[p + 1]) or seen[id] then
+  local text, epoch = texts[i], ARGV[p + 1]
+  if not text or epoch == '0' or seen[id] or string.sub(text, 1, #epoch + 1) ~= epoch .. ' ' then
     flags[i] = '0'
   else
     flags[i], seen[id] = '1', true
     released[#released + 1] = id
     local key, verdict = events .. id, ARGV[p + 2]
-    local handled = digits(now_us - ARGV[p + 3]) .. ' ' .. digits(now_us - ARGV[p + 4]) .. handled_by
+    local handled = string.format(handled_by, now_us - ARGV[p + 3], now_us - ARGV[p + 4])
     if verdict == 'p' then
-      forgotten[#forgotten + 1] = id
-      if set_fields(key, 'status', 'PROCESSED', 'handled', handled) then
-        notices[#notices + 1] = id .. ', "status": "PROCESSED"'
-      else
-        gone[#gone + 1] = id
-      end
+      finish(id, 'PROCESSED', set_fields(key, 2, 'status', 'PROCESSED', 'handled', handled))
     elseif verdict == 'f' then
-      forgotten[#forgotten + 1] = id
-      if set_fields(key, 'status', 'ERROR', 'error', ARGV[p + 5], 'handled', handled) then
+      local was_there = set_fields(key, 3, 'status', 'ERROR', 'error', ARGV[p + 5], 'handled', handled)
+      finish(id, 'ERROR', was_there)
+      if was_there then
         redis.call('ZADD', dead, score_of(index, key, id), id)
         keep_for(key, ttl)
-        notices[#notices + 1] = id .. ', "status": "ERROR"'
-      else
-        gone[#gone + 1] = id
       end
     elseif redis.call('EXISTS', key) == 1 then
       handed_back = true
       redis.call('ZADD', delayed, 0, id)
       redis.call('ZADD', open, score_of(index, key, id), id)
+      local _, attempt, lost = parse_held(text)
       if lost > 0 or attempt > 1 then
         redis.call('HSET', held, id, '0 ' .. attempt .. ' ' .. lost .. ' 0 ' .. worker)
       else
@@ -96,9 +103,9 @@ if handed_back then tell_idle(group, idle, wake, true) end
 local outcome = table.concat(flags)
 remember(record, number, outcome, record_ttl)
 
-local by = ', "worker_id": ' .. cjson.encode(worker) .. '}'
-for i, notice in ipairs(notices) do
-  local heard = redis.pcall('PUBLISH', channel, '{"event_id": ' .. notice .. by)
+local by = '", "worker_id": ' .. cjson.encode(worker) .. '}'
+for i, id in ipairs(settled) do
+  local heard = redis.pcall('PUBLISH', channel, '{"event_id": ' .. id .. ', "status": "' .. statuses[i] .. by)
   if i == 1 and (type(heard) == 'table' or heard == 0) then break end
 end
 return {'OK', gen, top, note and 1 or 0, outcome}

@@ -6,8 +6,8 @@
 --       event may be larger)  7 lease, ms  8 TTL of events that are given up, ms  9 worker id
 --       10 most bytes of one payload  11 start of event keys  12 channel
 -- Reply {state of the call, gen, top, 1 if Redis lost answered calls}; after OK and AGAIN also: epoch, 1 if more can be
---       taken, number of events that were gone, {id, reason} of each event that was refused and is ERROR now, and
---       {id, attempt, {payload, created_at, worker_id, key, headers, error}} of each event
+--       taken, number of events that were gone, {id, reason} of each event that was refused and is ERROR now, and a list
+--       of id, attempt, {payload, created_at, worker_id, key, headers, error} of each event
 -- Cost  per event one HMGET and its share of one ZADD and one HSET; ids that are gone by variadic EXISTS. About 25
 --       commands a call beside; looks at no more than `max` + 500 events and 2,000 ids.
 --
@@ -46,8 +46,8 @@ local function read(id)
     if redis.call('EXISTS', key) == 0 then return nil end
     return nil, 'its hash has no payload'
   end
-  local size = 0
-  for i = 1, 6 do size = size + (fields[i] and #fields[i] or 0) end
+  local size = #fields[1] + (fields[3] and #fields[3] or 0) + (fields[4] and #fields[4] or 0) +
+               (fields[5] and #fields[5] or 0) + (fields[6] and #fields[6] or 0)
   if #fields[1] > max_payload or size > max_payload + 1048576 then
     return nil, 'it has ' .. digits(size) .. ' bytes, more than the limit of ' .. digits(max_payload)
   end
@@ -66,7 +66,7 @@ if state == 'AGAIN' then
   for i, id in ipairs(ids) do
     local its_epoch, attempt = parse_held(texts[i])
     local fields = its_epoch == tonumber(epoch) and read(id)
-    if fields then taken[#taken + 1] = {id, attempt, fields} end
+    if fields then taken[#taken + 1], taken[#taken + 2], taken[#taken + 3] = id, attempt, fields end
   end
   return {state, gen, top or 0, 0, tonumber(epoch), (cursor or 0) < last and 1 or 0, 0, {}, taken}
 end
@@ -85,24 +85,31 @@ end
 local grace = grace_until(known[4], known[5])
 local epoch = math.max((whole(known[3]) or 0) + 1, now_us)
 
-local taken, lease_args, held_args, bytes, full = {}, {}, {}, 0, false
-local deadline, held_tail = digits(now_ms + lease), digits(now_ms) .. ' ' .. worker
-local epoch_text = digits(epoch)
+-- Flat lists, two or three places for each event that is taken.
+local count, taken, lease_args, held_args, bytes, full = 0, {}, {}, {}, 0, false
+local epoch_text, deadline, held_tail = digits(epoch), digits(now_ms + lease), digits(now_ms) .. ' ' .. worker
+local held_first_time = epoch_text .. ' 1 0 ' .. held_tail
 local refused, gone, expired = {}, {}, 0
 local no_lease, not_delayed, forget = {}, {}, {}
 
 -- Adds the event to this take; false when it does not fit any more.
 local function add(id, fields, attempt, lost)
   local size = #fields[1]
-  if #taken > 0 and bytes + size > max_bytes then
+  if count > 0 and bytes + size > max_bytes then
     full = true
     return false
   end
   bytes = bytes + size
-  taken[#taken + 1] = {id, attempt, fields}
-  lease_args[#lease_args + 1], lease_args[#lease_args + 2] = deadline, id
-  held_args[#held_args + 1] = id
-  held_args[#held_args + 1] = epoch_text .. ' ' .. attempt .. ' ' .. lost .. ' ' .. held_tail
+  local two, three = count * 2, count * 3
+  count = count + 1
+  lease_args[two + 1], lease_args[two + 2] = deadline, id
+  held_args[two + 1] = id
+  if attempt == 1 and lost == 0 then
+    held_args[two + 2] = held_first_time
+  else
+    held_args[two + 2] = epoch_text .. ' ' .. attempt .. ' ' .. lost .. ' ' .. held_tail
+  end
+  taken[three + 1], taken[three + 2], taken[three + 3] = id, attempt, fields
   return true
 end
 
@@ -133,7 +140,7 @@ end
 
 -- 2. What is due; at most about half of the take while there is something new.
 local due_left = false
-local room = max - #taken
+local room = max - count
 if room > 0 and not full then
   if cursor < last then room = math.min(room, math.floor((max + 1 + epoch % 2) / 2)) end
   local ids = redis.call('ZRANGEBYSCORE', delayed, '-inf', digits(now_ms), 'LIMIT', 0, room)
@@ -174,7 +181,7 @@ local function accounted_for(id)
 end
 
 local looked, read_limit, missing, chunk = 0, max + 500, 0, 64
-while #taken < max and not full and cursor < last and looked < max_looked and read_limit > 0 do
+while count < max and not full and cursor < last and looked < max_looked and read_limit > 0 do
   if missing >= 16 then
     -- Many in a row: whole chunks by one EXISTS, larger ones while nothing is found.
     local size = math.min(chunk, last - cursor, max_looked - looked)
@@ -217,7 +224,7 @@ end
 
 -- From here on writes only. The first one needs no memory.
 redis.call('PERSIST', index)
-if #taken > 0 then
+if count > 0 then
   redis.call('ZADD', leases, unpack(lease_args))
   redis.call('HSET', held, unpack(held_args))
 end
@@ -232,7 +239,7 @@ for _, id in ipairs(dead_again) do redis.call('ZADD', dead, score_of(index, even
 for _, entry in ipairs(refused) do
   local id, key = entry[1], events .. entry[1]
   redis.call('ZADD', dead, score_of(index, key, id), id)
-  set_fields(key, 'status', 'ERROR', 'error', entry[2])
+  set_fields(key, 2, 'status', 'ERROR', 'error', entry[2])
   keep_for(key, ttl)
 end
 if passed then
@@ -242,10 +249,10 @@ if passed then
   else
     -- Somebody deleted the index: what is handed out comes back into it.
     local restored = {}
-    for _, event in ipairs(taken) do
-      local us = iso_micros(event[3][2])
+    for i = 1, 3 * count, 3 do
+      local us = iso_micros(taken[i + 2][2])
       if us then
-        restored[#restored + 1], restored[#restored + 2] = score(us), event[1]
+        restored[#restored + 1], restored[#restored + 2] = score(us), taken[i]
         cursor_us = math.max(cursor_us, us)
       end
     end
@@ -263,7 +270,7 @@ if not more and overdue_left then more = redis.call('ZCOUNT', leases, '-inf', di
 if not more and due_left then more = redis.call('ZCOUNT', delayed, '-inf', digits(now_ms)) > 0 end
 tell_idle(group, idle, wake, more)
 local outcome = {epoch_text}
-for i = 1, #taken do outcome[i + 1] = taken[i][1] end
+for i = 1, count do outcome[i + 1] = taken[3 * i - 2] end
 remember(record, number, table.concat(outcome, ' '), record_ttl)
 
 for _, entry in ipairs(refused) do

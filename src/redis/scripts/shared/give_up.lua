@@ -14,11 +14,10 @@ local function keep_for(key, ttl)
   if left == -1 or (left >= 0 and left < ttl) then redis.call('PEXPIREAT', key, digits(now_ms + ttl)) end
 end
 
--- HSET on an event whose hash may be gone meanwhile: it is not made anew (HSET's own reply says whether all the fields
--- were new). Returns false when it was gone. A key that somebody made something else of is left as it is.
-local function set_fields(key, ...)
-  local made = redis.pcall('HSET', key, ...)
-  if made == select('#', ...) / 2 and redis.call('HLEN', key) == made then
+-- HSET of so many fields on an event whose hash may be gone meanwhile: it is not made anew (HSET's own reply says whether
+-- all the fields were new). Returns false when it was gone. A key that somebody made something else of is left as it is.
+local function set_fields(key, count, ...)
+  if redis.pcall('HSET', key, ...) == count and redis.call('HLEN', key) == count then
     redis.call('DEL', key)
     return false
   end
