@@ -26,7 +26,7 @@ struct Order {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Order, order_id, amount)
 
 /// A hang guard: no test depends on how long anything takes below it.
-inline constexpr auto patience = 60s;
+inline constexpr auto patience = 30s;
 
 /// Collects what happens on other threads and waits for it.
 template <class V>
