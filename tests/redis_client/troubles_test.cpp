@@ -220,6 +220,8 @@ TEST(NotYet, ForTooLongSaysWhy) {
     const auto result = client.ask({"SET", "k", "v"}, in(200ms));
     ASSERT_FALSE(result.ok());
     EXPECT_EQ(result.failure().code, errc::timeout);
+    EXPECT_TRUE(contains(result.failure().message, "SET on key 'k'")) << result.failure().message;
+    EXPECT_TRUE(contains(result.failure().message, "READONLY")) << result.failure().message;
 }
 
 // -- replies that cannot be read -------------------------------------------------------------------------------------

@@ -271,8 +271,8 @@ void CommandChannel::look_at_deadlines() {
     set_deadline_alarm(pipeline_.next_deadline());
     tell_ready(std::move(late),
                detail::Failure{errc::connection, "cannot reach " + surroundings_.place + ": " + trouble_});
-    tell_ended(std::move(ended), errc::timeout,
-               supervisor_.is_up() ? "no answer in time" : "no answer in time; the connection is down: " + trouble_);
+    const std::string trouble = supervisor_.is_troubled() ? "; the connection's last trouble: " + trouble_ : "";
+    tell_ended(std::move(ended), errc::timeout, "no answer in time" + trouble);
 }
 
 }  // namespace eventy::redis

@@ -42,6 +42,9 @@ public:
         }
     }
 
+    /// Whether the last thing that was heard of the server is a failure.
+    bool is_troubled() const { return !is_up() || failures_ != 0; }
+
     bool is_started() const { return started_; }
     bool is_up() const { return connection_ && connection_->is_up(); }
     /// While it is up.
