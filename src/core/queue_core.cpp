@@ -363,6 +363,29 @@ bool QueueCore::unsubscribe(std::string_view id) {
     return state != nullptr;
 }
 
+void QueueCore::wait_for_watch(std::function<void(Store&, Callback<Done>)> start) {
+    if (context_->backend->io().on_this_thread()) {
+        throw Error(errc::would_deadlock, "a queue was called on Eventy's own I/O thread, by a logger or a clock");
+    }
+    Answer<Done> answer;
+    context_->backend->io().post([self = shared_from_this(), start = std::move(start), ready = answer.callback()] {
+        if (self->context_->store) {
+            start(*self->context_->store, ready);
+        } else {
+            ready(Failure{errc::closed, "the queue was closed"});
+        }
+    });
+    // The store goes on trying, as watchers do after every loss; it is this caller who gives up.
+    const auto ready = answer.wait_until(*context_->call_deadline());
+    const Result<Done> result = ready.value_or(
+        Failure{errc::timeout, "the server did not confirm it within " +
+                                   std::to_string(context_->backend->command_timeout().count()) + " ms"});
+    if (!result) {
+        throw_failure(
+            {result.failure().code, "cannot watch (" + context_->describe() + "): " + result.failure().message});
+    }
+}
+
 Subscription QueueCore::watch(std::function<void(const EventNotice&)> callback) {
     require_open("watch");
     if (!callback) {
@@ -386,22 +409,22 @@ Subscription QueueCore::watch(std::function<void(const EventNotice&)> callback) 
     thread->start(state);
     keep(state);
     Subscription subscription(std::move(state));  // should Redis refuse, this ends it
-    call<Done>("watch", [weak = std::weak_ptr(thread), token, where = context_->describe()](Store& store, Deadline,
-                                                                                            Callback<Done> ready) {
-        store.watch(token,
-                    {.notice =
-                         [weak](EventNotice notice) {
-                             if (const auto alive = weak.lock()) {
-                                 alive->push(std::move(notice));
-                             }
-                         },
-                     .gap =
-                         [where] {
-                             log(LogLevel::warning, "the connection that watches " + where +
-                                                        " was lost and is back: notices may have been missed");
-                         }},
-                    std::move(ready));
-    });
+    wait_for_watch(
+        [weak = std::weak_ptr(thread), token, where = context_->describe()](Store& store, Callback<Done> ready) {
+            store.watch(token,
+                        {.notice =
+                             [weak](EventNotice notice) {
+                                 if (const auto alive = weak.lock()) {
+                                     alive->push(std::move(notice));
+                                 }
+                             },
+                         .gap =
+                             [where] {
+                                 log(LogLevel::warning, "the connection that watches " + where +
+                                                            " was lost and is back: notices may have been missed");
+                             }},
+                        std::move(ready));
+        });
     return subscription;
 }
 

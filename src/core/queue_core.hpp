@@ -67,6 +67,7 @@ private:
     /// Runs `start(store, deadline, callback)` on the I/O thread.
     template <class R, class F>
     R call(const char* doing, F start);
+    void wait_for_watch(std::function<void(Store&, Callback<Done>)> start);
     std::shared_ptr<Worker> worker_of(const std::string& group);
     void keep(const std::shared_ptr<SubscriptionState>&);
     void forget(const std::string& id);
