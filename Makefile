@@ -2,6 +2,9 @@
 # (scripts/packages.txt). Without make, CMake's presets do the same: cmake --preset release, see CMakePresets.json.
 
 export KEEP
+# What one clone compiled serves the next one.
+export CCACHE_BASEDIR := $(CURDIR)
+export CCACHE_NOHASHDIR := 1
 
 PREFIX ?= /usr/local
 WERROR ?= OFF

@@ -65,11 +65,7 @@ void Worker::subscriptions_changed() {
     if (!context_->store || on_drained_) {
         return;
     }
-    if (!gone.empty()) {
-        context_->store->remove_subscribers(std::move(gone), [](const Result<Done>&) {
-            // Its heartbeat ends anyway, and with it the record, by itself.
-        });
-    }
+    forget_subscribers(std::move(gone));
     if (any) {
         if (!delivery_.active()) {
             delivery_.start();
@@ -81,6 +77,20 @@ void Worker::subscriptions_changed() {
         hand_back_unstarted();
     }
     pump();
+}
+
+void Worker::forget_subscribers(std::vector<std::string> ids) {
+    if (ids.empty() || !context_->store) {
+        return;
+    }
+    ++removals_;
+    context_->store->remove_subscribers(std::move(ids), [weak = weak_from_this()](const Result<Done>&) {
+        // Should it have failed: the records end by themselves soon, with their heartbeat.
+        if (const auto self = weak.lock()) {
+            --self->removals_;
+            self->tell_progress_of_stop();
+        }
+    });
 }
 
 // -- the loop --------------------------------------------------------------------------------------------------------
@@ -468,9 +478,7 @@ void Worker::stop(std::function<void()> handlers_ended, std::function<void()> dr
         infos_.clear();
         gone_.clear();
     }
-    if (context_->store && !ids.empty()) {
-        context_->store->remove_subscribers(std::move(ids), [](const Result<Done>&) {});
-    }
+    forget_subscribers(std::move(ids));
     pump();
     tell_progress_of_stop();
 }
@@ -486,7 +494,7 @@ void Worker::tell_progress_of_stop() {
     if (on_handlers_ended_ && jobs_.empty()) {
         std::exchange(on_handlers_ended_, nullptr)();
     }
-    if (on_drained_ && !on_handlers_ended_ && delivery_.held() == 0 && !delivery_.taking()) {
+    if (on_drained_ && !on_handlers_ended_ && delivery_.held() == 0 && !delivery_.taking() && removals_ == 0) {
         upkeep_timer_.cancel();
         renewal_timer_.cancel();
         std::exchange(on_drained_, nullptr)();

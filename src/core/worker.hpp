@@ -72,6 +72,7 @@ private:
     void upkeep();
     void arm_upkeep_timer();
     void tell_progress_of_stop();
+    void forget_subscribers(std::vector<std::string> ids);
     void log_failure(const char* doing, const Failure&);
 
     std::shared_ptr<QueueContext> context_;
@@ -91,6 +92,7 @@ private:
     std::vector<Finished> to_retry_;
     boost::asio::steady_timer upkeep_timer_, renewal_timer_;
     bool upkeep_running_ = false, renewal_timer_armed_ = false, waiting_ = false;
+    int removals_ = 0;          // of subscribers, on their way
     std::string last_failure_;  // so that a lasting one is not logged every second
     std::function<void()> on_handlers_ended_, on_drained_;
 };

@@ -233,5 +233,15 @@ TEST_P(Ending, AClosedWorkerIsNoSubscriberAnyMore) {
     EXPECT_TRUE(watcher.search_subscribers().items.empty());
 }
 
+TEST_P(Ending, AQueueThatGoesWithItsConnectionIsNoSubscriberAnyMoreEither) {
+    const auto watcher = open();
+    {
+        const auto queue = open();  // with a client of its own, which ends here as well
+        queue.subscribe([](const QueueEvent<Order>&) {}).detach();
+        ASSERT_TRUE(eventually([&] { return watcher.search_subscribers().items.size() == 1; }));
+    }
+    EXPECT_TRUE(watcher.search_subscribers().items.empty());
+}
+
 }  // namespace
 }  // namespace eventy::test
