@@ -25,7 +25,7 @@ struct JsonCodec {
     static std::string write(const J&, Format);
 
     /// Says `reason`, which T gave for refusing the value that `bytes` bytes made, and which field it is about.
-    [[noreturn]] static void throw_refused(const J&, std::size_t bytes, std::string reason, Refusal);
+    [[noreturn]] static void throw_refused(const J&, std::size_t bytes, std::string_view reason, Refusal);
 };
 
 [[noreturn]] void throw_unwritable(const char* reason);

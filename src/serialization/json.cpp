@@ -126,7 +126,7 @@ std::string path_of_key(std::string_view key) {
     return is_plain_key(key) ? '.' + std::string(key) : '[' + excerpt(key) + ']';
 }
 
-std::string plain_reason(std::string what) {
+std::string plain_reason(std::string_view what) {
     std::string_view text = without_tag(what);
     if (text.size() < what.size() && text.starts_with("(/")) {
         remove_through(text, ") ");

@@ -194,8 +194,8 @@ std::string JsonCodec<J>::write(const J& value, Format format) {
 }
 
 template <class J>
-void JsonCodec<J>::throw_refused(const J& value, std::size_t bytes, std::string reason, Refusal refusal) {
-    throw_refused_field(JsonCulprit<J>(value, bytes, std::move(reason), refusal).find());
+void JsonCodec<J>::throw_refused(const J& value, std::size_t bytes, std::string_view reason, Refusal refusal) {
+    throw_refused_field(JsonCulprit<J>(value, bytes, reason, refusal).find());
 }
 
 }  // namespace eventy::detail

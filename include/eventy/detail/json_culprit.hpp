@@ -16,7 +16,7 @@ bool is_utf8(std::string_view);
 /// ".name", or "['...']" for a key that is no plain word. A path is these and "[0]" in a row.
 std::string path_of_key(std::string_view key);
 /// nlohmann's what() without its "[json.exception.type_error.302] " and, where JSON_DIAGNOSTICS is on, "(/items/2) ".
-std::string plain_reason(std::string what);
+std::string plain_reason(std::string_view what);
 /// The key of nlohmann's "key 'name' not found".
 std::optional<std::string> missing_key(std::string_view reason);
 
@@ -38,8 +38,8 @@ class JsonCulprit {
 public:
     using Refusal = std::string (*)(const J&);
 
-    JsonCulprit(const J& value, std::size_t bytes, std::string reason, Refusal ask)
-        : reason_(plain_reason(std::move(reason))), ask_(ask), tries_left_(max_work / (bytes + 64)) {
+    JsonCulprit(const J& value, std::size_t bytes, std::string_view reason, Refusal ask)
+        : reason_(plain_reason(reason)), ask_(ask), tries_left_(max_work / (bytes + 64)) {
         if (tries_left_ > 0) {
             root_ = value;
         }
