@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """check.py links ROOT | check.py commands ROOT EVENTY: whether what the documentation says is there is there.
 
-links     every relative link, with its #anchor, in every .md file, and every path of the repository in backquotes.
+links     every relative link, with its #anchor, in every .md file, and every path of the repository in backquotes;
+          and every test that docs/guarantees.md names.
 commands  every line of a code block, and every code span, that begins with
             make       the target is in the Makefile
             cmake      the preset is in CMakePresets.json, and what is installed is a preset's folder
@@ -54,6 +55,17 @@ def check_links(root):
             if not (root / span).exists():
                 problems.append(f"{path.name}: `{span}`: no such path")
     return count
+
+
+def check_tests(root):
+    known = set()
+    for path in (root / "tests").rglob("*.cpp"):
+        known.update(re.findall(r"^TEST(?:_F|_P)?\((\w+), (\w+)\)", path.read_text(), re.M))
+    spans = re.findall(r"`([A-Z]\w+)\.([A-Z]\w+)`", (root / "docs" / "guarantees.md").read_text())
+    for suite, case in spans:
+        if (suite, case) not in known:
+            problems.append(f"guarantees.md: no test {suite}.{case}")
+    return len(spans)
 
 
 def command_lines(path):
@@ -158,7 +170,7 @@ def check_commands(root, eventy):
 
 def main():
     what, root = sys.argv[1], pathlib.Path(sys.argv[2])
-    count = check_links(root) if what == "links" else check_commands(root, sys.argv[3])
+    count = check_links(root) + check_tests(root) if what == "links" else check_commands(root, sys.argv[3])
     print(f"{count} {what} looked at")
     for problem in problems:
         print(problem)
