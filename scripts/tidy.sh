@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # tidy.sh BUILD_DIR [SECONDS]: clang-tidy (.clang-tidy) over the library's and the command's sources, as configured in
-# BUILD_DIR. After SECONDS (default: as long as it takes) it stops, and says how many files it did not get to.
+# BUILD_DIR, the ones changed last first. After SECONDS (default: as long as it takes) it stops, and says how many files it
+# did not get to.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 build=$1
@@ -8,7 +9,11 @@ seconds=${2:-0}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-mapfile -t files < <(git ls-files --cached --others --exclude-standard 'src/*.cpp' 'tools/*.cpp')
+mapfile -t files < <({
+    git ls-files --others --modified --exclude-standard -- 'src/*.cpp' 'tools/*.cpp'
+    git log --format= --name-only -- 'src/*.cpp' 'tools/*.cpp'
+    git ls-files -- 'src/*.cpp' 'tools/*.cpp'
+} | awk '!seen[$0]++' | while read -r file; do [ ! -f "$file" ] || echo "$file"; done)
 # Each file in a process of its own: at the time's end those that are done have left a mark.
 tidy_one() {
     if clang-tidy-19 --quiet -p "$1" "$3" 2>/dev/null; then
