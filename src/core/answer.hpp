@@ -50,11 +50,15 @@ private:
         Promise& operator=(const Promise&) = delete;
         ~Promise() { keep(Failure{errc::closed, "the queue's connection was closed"}); }
         void keep(Result<R> result) {
-            const std::lock_guard lock(state->mutex);
-            if (!state->result) {
+            {
+                const std::lock_guard lock(state->mutex);
+                if (state->result) {
+                    return;
+                }
                 state->result = std::move(result);
-                state->answered.notify_all();
             }
+            // Outside the lock, which the woken thread takes first of all: else it sleeps again at once.
+            state->answered.notify_one();
         }
         std::shared_ptr<State> state;
     };
