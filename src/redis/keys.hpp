@@ -1,4 +1,4 @@
-// All key names of the Redis store; docs/keys.md says what stands under them.
+// All key names of the Redis store; docs/keys-and-scripts.md says what stands under them.
 #pragma once
 #include <string>
 #include <string_view>
