@@ -59,12 +59,21 @@ void CallSequencer::answered(Token token, Answer answer) {
         case Answer::final: live_.erase(live_.begin() + (call - live_.data())); break;
         case Answer::unknown_script: call->with_text = true; [[fallthrough]];
         case Answer::gap: call->state = State::to_send; break;
+        case Answer::stale:
+            // A copy of `Retire` on an old connection overtook this call.
+            call->state = State::to_send;
+            want_retirement();
+            break;
         case Answer::given_up:
             call->given_up = true;
-            if (retirement_ == Retirement::none) {
-                retirement_ = Retirement::wanted;
-            }
+            want_retirement();
             break;
+    }
+}
+
+void CallSequencer::want_retirement() {
+    if (retirement_ == Retirement::none) {
+        retirement_ = Retirement::wanted;
     }
 }
 

@@ -52,6 +52,7 @@ public:
         final,           // applied, or never to be: the call is over
         unknown_script,  // NOSCRIPT: nothing happened
         gap,             // one before it is missing: nothing happened
+        stale,           // Redis applies nothing more of this client; retiring it says what it had applied
         given_up,        // failed, or no answer in time: the call is over, but a copy may yet arrive
     };
     void answered(Token, Answer);
@@ -80,6 +81,7 @@ private:
     enum class Retirement { none, wanted, asked };
 
     Call* find(Token);
+    void want_retirement();
     void renumber();
 
     std::function<std::string()> new_client_id_;

@@ -99,17 +99,12 @@ void NumberedCalls::replied(Token token, detail::Result<Reply> result) {
                         [call = entry.call](detail::Failure failure) { call->failed(std::move(failure)); });
     } else {
         const std::string state = reply.items.empty() ? std::string() : reply.items.front().text;
-        if (state == "GAP") {
-            sequencer_.answered(token, Answer::gap);
+        if (state == "GAP" || state == "STALE") {
+            sequencer_.answered(token, state == "GAP" ? Answer::gap : Answer::stale);
         } else {
             sequencer_.answered(token, Answer::final);
             const auto call = remove(token);
             act();
-            if (reply.items.size() < 4 || (state != "OK" && state != "AGAIN")) {
-                call->failed({errc::server, std::string(call->script.script->name) + " at " + runner_.place() +
-                                                ": Redis no longer knows what became of this call"});
-                return;
-            }
             heard_(reply);
             call->answered(reply);
             return;

@@ -32,8 +32,8 @@ RedisStore::RedisStore(detail::IoThread& io, ClientCore& core, detail::QueueName
       runner_(core, keys_, std::move(place)),
       numbered_(io.context(), core, runner_, keys_,
                 [this](const Reply& reply) {
-                    heard(reply.items[1]);
-                    lost_writes(reply.items[3]);
+                    heard(reply.items.at(1));
+                    lost_writes(reply.items.at(3));
                 }),
       reconnect_token_(new_token()) {}
 

@@ -59,7 +59,7 @@ void RedisStore::get(std::vector<EventId> ids, Deadline deadline,
 
 void RedisStore::get_more(std::shared_ptr<Getting> getting) {
     constexpr std::size_t ids_a_call = 1000;
-    ScriptCall call{&scripts::get, {keys_.meta, keys_.groups}};
+    ScriptCall call{&scripts::get, {keys_.meta, keys_.groups, keys_.index}};
     call.argument(keys_.event_start).argument(keys_.leases_start).argument(keys_.open_start);
     call.argument(keys_.dead_start).argument(limits_.payload_bytes).argument(limits_.reply_bytes);
     const std::size_t first = getting->found.size();

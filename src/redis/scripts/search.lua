@@ -9,6 +9,7 @@
 -- Cost  the page: three commands per event and group. Looks at no more than 2,000 entries, so a page may be short. Writes
 --       nothing.
 --@include shared/time.lua
+--@include shared/iso8601.lua
 --@include shared/groups.lua
 --@include shared/truth.lua
 --@include shared/read_event.lua
@@ -36,7 +37,7 @@ end
 local function add(id, us, status)
   more = #found == limit
   if more then return false end
-  local fields, reason, size = read_event(events .. id, most)
+  local fields, reason, size = read_event(events .. id, most, function() return us end)
   if fields then
     more = #found > 0 and bytes + size > most_reply
     if more then return false end

@@ -1,14 +1,12 @@
--- An event for reading: {payload, created_at, worker_id, key, headers, error, handled}, and why there is no payload;
--- nothing when it is gone. An oversized event is not read. Also returns its size.
-local function read_event(key, most)
+local function read_fields(key, most)
   local size = redis.pcall('HSTRLEN', key, 'payload')
   if type(size) == 'table' then
     if not string.find(size.err, 'WRONGTYPE', 1, true) then error(size.err) end
-    return {}, 'its key holds a ' .. redis.call('TYPE', key).ok .. ', not a hash', 0
+    return {false, false, false, false, false, false, false}, 'its key holds a ' .. redis.call('TYPE', key).ok .. ', not a hash', 0
   end
   if size > most then
     local fields = redis.call('HMGET', key, 'none', 'created_at', 'worker_id', 'none', 'none', 'none', 'handled')
-    return fields, 'it has ' .. digits(size) .. ' bytes, more than the limit of ' .. digits(most), 0
+    return fields, 'its payload has ' .. digits(size) .. ' bytes, more than the limit of ' .. digits(most), 0
   end
   local fields = redis.call('HMGET', key, 'payload', 'created_at', 'worker_id', 'key', 'headers', 'error', 'handled')
   if not fields[1] then
@@ -16,4 +14,16 @@ local function read_event(key, most)
     return fields, 'its hash has no payload', 0
   end
   return fields, '', size
+end
+
+-- An event for reading: {payload, created_at, worker_id, key, headers, error, handled}, and why there is no payload;
+-- nothing when it is gone. An oversized payload is not read. Also returns the size. `created` gives the time, in us, of an
+-- event that does not say it.
+local function read_event(key, most, created)
+  local fields, reason, size = read_fields(key, most)
+  if fields and not fields[2] then
+    local us = created()
+    fields[2] = us and iso_seconds(math.floor(us / 1000000)) .. string.format('.%06d+00:00', us % 1000000) or false
+  end
+  return fields, reason, size
 end

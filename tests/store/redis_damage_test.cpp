@@ -1,0 +1,418 @@
+// What others do to our keys must not stop a queue (histories A1, A4, A6, A7, A8, A9, A16).
+#include <algorithm>
+#include <cstdint>
+
+#include "store/redis_fixture.hpp"
+
+namespace eventy::test {
+namespace {
+
+class RedisDamage : public RedisStoreTest {
+protected:
+    using RedisStoreTest::RedisStoreTest;
+
+    /// The failure of a publish of one event.
+    detail::Failure failing_publish(Session& session) {
+        const auto result = session.call<PublishReply>([](Store& store, Callback<PublishReply> done) {
+            store.publish({{{"x"}}, long_ttl, "w"}, std::nullopt, std::move(done));
+        });
+        return result.ok() ? detail::Failure{} : result.failure();
+    }
+    detail::Failure failing_take(Session& session) {
+        const auto result = session.call<TakeReply>([](Store& store, Callback<TakeReply> done) {
+            TakeRequest request;
+            request.group = "default";
+            store.take(request, std::move(done));
+        });
+        return result.ok() ? detail::Failure{} : result.failure();
+    }
+    detail::Failure failing_settle(Session& session, const Lease& lease) {
+        const auto result = session.call<StillHeld>([&lease](Store& store, Callback<StillHeld> done) {
+            SettleRequest request;
+            request.group = "default";
+            request.settlements.push_back({lease});
+            store.settle(request, std::move(done));
+        });
+        return result.ok() ? detail::Failure{} : result.failure();
+    }
+    /// Without call records: those of a client that was given up may be there or not.
+    std::map<std::string, std::string> data() {
+        auto all = contents();
+        std::erase_if(all, [](const auto& entry) { return entry.first.find(":calls:") != std::string::npos; });
+        return all;
+    }
+};
+
+// -- event keys ------------------------------------------------------------------------------------------------------
+TEST_F(RedisDamage, AnEventThatIsGoneIsNotMadeAnewByItsSettlement) {
+    const auto session = open();
+    publish(*session, 4);
+    const TakeReply taken = session->take(4);
+    for (const EventId id : {1, 2, 3, 4}) {
+        redis({"DEL", event_key(id)});
+    }
+    EXPECT_TRUE(session->progress(1, taken.epoch, 0.5));
+    EXPECT_TRUE(session->settle(1, taken.epoch));
+    EXPECT_TRUE(session->settle(2, taken.epoch, Verdict::failed, "no"));
+    EXPECT_TRUE(session->settle(3, taken.epoch, Verdict::handed_back));
+    EXPECT_TRUE(session->renew(4, taken.epoch));
+    for (const EventId id : {1, 2, 3, 4}) {
+        EXPECT_EQ(redis({"EXISTS", event_key(id)}).integer, 0) << id;
+    }
+    EXPECT_EQ(redis({"ZCARD", group().dead}).integer, 0);
+    EXPECT_EQ(redis({"ZCARD", group().delayed}).integer, 0);
+    EXPECT_EQ(redis({"ZRANGE", keys().index, "0", "-1"}).texts(), std::vector<std::string>{"4"});
+    EXPECT_EQ(session->stats().expired, 1) << "the one that was handed back";
+}
+
+TEST_F(RedisDamage, AnUnreadableEventIsErrorAndTheGroupGoesOn) {
+    const auto session = open({}, redis::StoreLimits{100, 1000});
+    publish(*session, 6);
+    redis({"SET", event_key(1), "x"});
+    redis({"DEL", event_key(2)});
+    redis({"RPUSH", event_key(2), "x"});
+    redis({"HDEL", event_key(3), "payload"});
+    redis({"HSET", event_key(4), "payload", std::string(101, 'x')});
+    const TakeReply taken = session->take(10);
+    EXPECT_EQ(ids_of(taken.events), (std::vector<EventId>{5, 6}));
+    ASSERT_EQ(taken.refused.size(), 4u);
+    EXPECT_EQ(taken.refused[0].reason, "its key holds a string, not a hash");
+    EXPECT_EQ(taken.refused[1].reason, "its key holds a list, not a hash");
+    EXPECT_EQ(taken.refused[2].reason, "its hash has no payload");
+    EXPECT_NE(taken.refused[3].reason.find("more than the limit of 100"), std::string::npos);
+    session->settle_all(taken);
+
+    const auto events = session->get({1, 2, 3, 4});
+    for (std::size_t i = 0; i < 4; ++i) {
+        ASSERT_TRUE(events[i]) << i + 1;
+        EXPECT_EQ(events[i]->status, EventStatus::error) << i + 1;
+        EXPECT_EQ(events[i]->unreadable, taken.refused[i].reason);
+        EXPECT_TRUE(events[i]->payload.empty());
+        EXPECT_GT(redis({"PTTL", event_key(static_cast<EventId>(i) + 1)}).integer, 0) << "left behind: " << i + 1;
+    }
+    EXPECT_EQ(ids_of(session->search_all({.status = EventStatus::error})), (std::vector<EventId>{4, 3, 2, 1}));
+    EXPECT_EQ(redis({"HGET", event_key(3), "status"}).text, "ERROR");
+    EXPECT_EQ(redis({"HGET", event_key(3), "error"}).text, "its hash has no payload");
+    EXPECT_TRUE(session->take(10).refused.empty()) << "refused once";
+}
+
+TEST_F(RedisDamage, AnEventThatBecomesUnreadableWhileItIsHeldSettles) {
+    const auto session = open();
+    publish(*session, 2);
+    const TakeReply taken = session->take(2);
+    redis({"SET", event_key(1), "x"});
+    redis({"SET", event_key(2), "x"});
+    EXPECT_TRUE(session->renew(1, taken.epoch));
+    EXPECT_TRUE(session->settle(1, taken.epoch));
+    EXPECT_TRUE(session->settle(2, taken.epoch, Verdict::failed, "no"));
+    EXPECT_GT(redis({"PTTL", event_key(2)}).integer, 0);
+    publish(*session, 1);
+    EXPECT_EQ(ids_of(session->take(10).events), (std::vector<EventId>{3}));
+}
+
+TEST_F(RedisDamage, WhatStandsUnderANewIdIsReplaced) {
+    const auto session = open();
+    redis({"SET", event_key(1), "x"});
+    redis({"HSET", event_key(2), "payload", "old", "error", "old"});
+    redis({"HSET", event_key(3), "key", "old"});
+    PublishRequest request{{{"a"}, {"b"}, {"c", "new"}}, long_ttl, "w"};
+    session->publish(request);
+    EXPECT_EQ(redis({"HLEN", event_key(1)}).integer, 5);
+    EXPECT_EQ(redis({"HLEN", event_key(2)}).integer, 5);
+    EXPECT_EQ(redis({"HGET", event_key(3), "key"}).text, "new");
+    EXPECT_EQ(ids_of(session->take(10).events), (std::vector<EventId>{1, 2, 3}));
+}
+
+// -- shared keys -----------------------------------------------------------------------------------------------------
+TEST_F(RedisDamage, AKeyOfAWrongTypeIsAClearErrorThatChangesNothing) {
+    struct Case {
+        std::string key;
+        std::string type;
+        bool publish, take, settle;
+    };
+    const std::vector<Case> cases = {
+        {keys().meta, "hash", true, true, true},   {keys().counter, "string", true, true, false},
+        {keys().index, "zset", true, true, true},  {keys().groups, "hash", false, true, true},
+        {keys().idle, "set", true, true, true},    {group().leases, "zset", false, true, true},
+        {group().held, "hash", false, true, true}, {group().delayed, "zset", false, true, true},
+        {group().open, "zset", false, true, true}, {group().dead, "zset", false, true, true},
+        {group().wake, "list", false, true, true},
+    };
+    const auto session = open();
+    publish(*session, 3);
+    const TakeReply taken = session->take(1);
+    const Lease lease{1, taken.epoch};
+    for (const Case& one : cases) {
+        SCOPED_TRACE(one.key);
+        const bool was_there = redis({"EXISTS", one.key}).integer == 1;
+        if (was_there) {
+            redis({"RENAME", one.key, "saved"});
+        }
+        redis(one.type == "string" ? std::vector<std::string>{"SADD", one.key, "mine"}
+                                   : std::vector<std::string>{"SET", one.key, "mine"});
+        const std::string found = one.type == "string" ? "set" : "string";
+        const auto before = data();
+        const auto check = [&](const char* what, bool fails, const detail::Failure& failure) {
+            if (!fails) {
+                return;
+            }
+            EXPECT_EQ(failure.code, errc::server) << what;
+            EXPECT_NE(
+                failure.message.find("key '" + one.key + "' holds a " + found + " where Eventy keeps a " + one.type),
+                std::string::npos)
+                << what << ": " << failure.message;
+            EXPECT_NE(failure.message.find("redis 127.0.0.1:"), std::string::npos) << failure.message;
+            EXPECT_EQ(data(), before) << what << " left half a transition";
+        };
+        if (one.publish) {
+            check("publish", true, failing_publish(*session));
+        }
+        check("take", one.take, one.take ? failing_take(*session) : detail::Failure{});
+        check("settle", one.settle, one.settle ? failing_settle(*session, lease) : detail::Failure{});
+        redis({"DEL", one.key});
+        if (was_there) {
+            redis({"RENAME", "saved", one.key});
+        }
+    }
+    EXPECT_TRUE(session->settle(1, taken.epoch)) << "all is as it was";
+    EXPECT_EQ(ids_of(session->take(10).events), (std::vector<EventId>{2, 3}));
+    publish(*session, 1);
+}
+
+TEST_F(RedisDamage, ATtlOnASharedKeyIsTakenOff) {
+    const auto session = open();
+    publish(*session, 4);
+    const auto expire = [&](const std::string& key) { ASSERT_EQ(redis({"EXPIRE", key, "1000"}).integer, 1) << key; };
+    const auto stays = [&](const std::string& key) { return redis({"PTTL", key}).integer == -1; };
+    expire(keys().index);
+    const TakeReply taken = session->take(3);
+    EXPECT_TRUE(stays(keys().index)) << "take";
+    expire(keys().index);
+    session->renew(1, taken.epoch);
+    EXPECT_TRUE(stays(keys().index)) << "renew";
+    expire(keys().index);
+    session->settle(1, taken.epoch);
+    EXPECT_TRUE(stays(keys().index)) << "settle";
+    session->settle(2, taken.epoch, Verdict::handed_back);
+    session->settle(3, taken.epoch, Verdict::failed, "no");
+    session->take(0 + 1);  // leases 2 again
+    publish(*session, 1);
+    session->upkeep({"default", {{"s", "Order", "default", "w", "h", 1, {}}}, 10s});
+    for (const std::string& key : {keys().meta, keys().counter, keys().index, keys().groups, keys().workers,
+                                   group().leases, group().held, group().dead}) {
+        expire(key);
+    }
+    session->upkeep();
+    for (const std::string& key : {keys().meta, keys().counter, keys().index, keys().groups, keys().workers,
+                                   group().leases, group().held, group().dead}) {
+        EXPECT_TRUE(stays(key)) << key;
+    }
+}
+
+TEST_F(RedisDamage, ACounterThatIsGoneOrNonsenseIsMended) {
+    const auto session = open();
+    publish(*session, 3);
+    EventId next = 4;
+    for (const char* const nonsense : {"", "zero", "-7", "1", "2.5", "nan", "1e300", "99999999999999999999"}) {
+        SCOPED_TRACE(nonsense);
+        if (*nonsense == '\0') {
+            redis({"DEL", keys().counter});
+        } else {
+            redis({"SET", keys().counter, nonsense});
+        }
+        EXPECT_EQ(session->publish_one("x"), next);
+        EXPECT_EQ(redis({"GET", keys().counter}).text, std::to_string(next));
+        ++next;
+    }
+    redis({"DEL", keys().counter});
+    EXPECT_EQ(session->stats().last_id, next - 1);
+    EXPECT_EQ(session->take(100).events.size(), static_cast<std::size_t>(next - 1)) << "nobody is deaf";
+    session->publish_one("x");
+    EXPECT_EQ(ids_of(session->take(100).events), (std::vector<EventId>{next}));
+}
+
+TEST_F(RedisDamage, ADeletedMetaLosesNothing) {
+    const auto session = open();
+    publish(*session, 5);
+    const TakeReply taken = session->take(2);
+    redis({"DEL", keys().meta});
+    EXPECT_TRUE(session->settle(1, taken.epoch));
+    EXPECT_EQ(session->publish_one("x"), 6);
+    redis({"DEL", keys().meta});
+    redis({"DEL", keys().counter});
+    EXPECT_EQ(session->publish_one("x"), 7) << "the index knows the last id";
+    const TakeReply rest = session->take(100);
+    EXPECT_EQ(ids_of(rest.events), (std::vector<EventId>{3, 4, 5, 6, 7}));
+    EXPECT_GT(rest.epoch, taken.epoch);
+    redis({"DEL", keys().meta, keys().counter, keys().index});
+    EXPECT_EQ(session->publish_one("x"), 8) << "the groups know what they took";
+    const auto events = session->search_all();
+    EXPECT_EQ(ids_of(events), (std::vector<EventId>{8}));
+}
+
+TEST_F(RedisDamage, CreatedAtRisesOverADeletedMeta) {
+    const auto session = open();
+    publish(*session, 1000);  // a thousand microseconds ahead
+    redis({"DEL", keys().meta});
+    session->publish_one("x");
+    const auto events = session->get({1000, 1001});
+    EXPECT_LT(events[0]->created_at, events[1]->created_at);
+}
+
+TEST_F(RedisDamage, ADeletedIndexDoesNotStopDelivery) {
+    const auto session = open();
+    publish(*session, 4);
+    session->settle_all(session->take(1));
+    redis({"DEL", keys().index});
+    const TakeReply taken = session->take(2);
+    EXPECT_EQ(ids_of(taken.events), (std::vector<EventId>{2, 3}));
+    publish(*session, 1);
+    EXPECT_EQ(ids_of(session->search_all()), (std::vector<EventId>{5, 3, 2})) << "what is handed out comes back";
+    EXPECT_EQ(session->count({.status = EventStatus::processing}), 2);
+    session->settle_all(taken);
+    const TakeReply rest = session->take(10);
+    EXPECT_EQ(ids_of(rest.events), (std::vector<EventId>{4, 5}));
+    session->settle_all(rest);
+    EXPECT_EQ(session->count({.status = EventStatus::pending}), 0);
+    EXPECT_EQ(session->count({.status = EventStatus::error}), 0);
+}
+
+TEST_F(RedisDamage, ADeletedGroupsHashLosesNothingAndRepeatsNothing) {
+    const auto session = open();
+    publish(*session, 10);
+    const TakeReply first = session->take(6);
+    session->settle(1, first.epoch);
+    session->settle(2, first.epoch);
+    session->settle(3, first.epoch, Verdict::failed, "no");
+    session->settle(4, first.epoch, Verdict::handed_back);  // 5 and 6 stay leased
+    redis({"DEL", keys().groups});
+    publish(*session, 1);
+    std::vector<EventId> taken;
+    for (int i = 0; i < 20; ++i) {
+        for (const StoredEvent& event : session->take(3).events) {
+            taken.push_back(event.id);
+        }
+    }
+    std::sort(taken.begin(), taken.end());
+    EXPECT_EQ(taken, (std::vector<EventId>{4, 7, 8, 9, 10, 11}));
+    EXPECT_TRUE(session->settle(5, first.epoch)) << "what was in flight still is";
+    EXPECT_TRUE(session->settle(6, first.epoch));
+    const auto events = session->get({1, 2, 3, 5, 6});
+    EXPECT_EQ(events[0]->status, EventStatus::processed);
+    EXPECT_EQ(events[2]->status, EventStatus::error);
+    EXPECT_EQ(events[4]->status, EventStatus::processed);
+    EXPECT_EQ(session->stats().expired, 0);
+}
+
+TEST_F(RedisDamage, AGroupsHashAndItsSetsThatAreGoneTogetherLoseNothing) {
+    const auto session = open();
+    publish(*session, 5);
+    const TakeReply first = session->take(3);
+    session->settle(1, first.epoch);
+    session->settle(2, first.epoch, Verdict::failed, "no");
+    redis({"DEL", keys().groups, group().leases, group().held, group().dead});
+    EXPECT_EQ(ids_of(session->take(10).events), (std::vector<EventId>{3, 4, 5})) << "3 was in flight";
+    EXPECT_FALSE(session->settle(3, first.epoch)) << "the old lease is no more";
+    EXPECT_EQ(session->get_one(2)->status, EventStatus::error) << "what was given up stays so";
+    EXPECT_EQ(redis({"ZRANGE", group().dead, "0", "-1"}).texts(), std::vector<std::string>{"2"});
+}
+
+TEST_F(RedisDamage, EditedRecordsOfAGroupAreMadeAnew) {
+    const auto session = open();
+    publish(*session, 3);
+    session->settle_all(session->take(2));
+    redis({"HSET", keys().groups, "default", "what?"});
+    EXPECT_EQ(ids_of(session->take(10).events), (std::vector<EventId>{3}));
+}
+
+TEST_F(RedisDamage, AnotherDataSetIsNoticedAndWorkGoesOn) {
+    const auto session = open();
+    LogCapture log;
+    publish(*session, 3);
+    session->take(2);
+    redis({"FLUSHALL"});
+    EXPECT_EQ(session->publish_one("x"), 1);
+    EXPECT_EQ(log.count("not the one seen before"), 1);
+    EXPECT_EQ(ids_of(session->take(10).events), (std::vector<EventId>{1}));
+    EXPECT_EQ(log.count("not the one seen before"), 1);
+}
+
+// -- a full Redis ----------------------------------------------------------------------------------------------------
+TEST_F(RedisDamage, AFullRedisRefusesPublishersAndLetsWorkersDrainIt) {
+    const auto session = open();
+    publish(*session, 6);
+    const TakeReply first = session->take(3);
+    redis({"CONFIG", "SET", "maxmemory", "1"});
+    const auto before = data();
+    for (int i = 0; i < 3; ++i) {
+        const detail::Failure failure = failing_publish(*session);
+        EXPECT_EQ(failure.code, errc::server);
+        EXPECT_NE(failure.message.find("out of memory"), std::string::npos) << failure.message;
+    }
+    EXPECT_EQ(data(), before) << "a refused publish changes nothing";
+    EXPECT_TRUE(session->renew(1, first.epoch));
+    EXPECT_TRUE(session->settle(1, first.epoch));
+    EXPECT_TRUE(session->settle(2, first.epoch, Verdict::failed, "no"));
+    EXPECT_TRUE(session->settle(3, first.epoch, Verdict::handed_back));
+    TakeReply taken = session->take(10);
+    EXPECT_EQ(ids_of(taken.events), (std::vector<EventId>{3, 4, 5, 6}));
+    session->settle_all(taken);
+    EXPECT_FALSE(session->upkeep());
+    EXPECT_EQ(session->count({.status = EventStatus::processed}), 5);
+    redis({"CONFIG", "SET", "maxmemory", "0"});
+    EXPECT_EQ(session->publish_one("x"), 7);
+}
+
+TEST_F(RedisDamage, WorkIsSettledInTheMiddleOfRefusedPublishes) {
+    const auto session = open();
+    publish(*session, 40);
+    const TakeReply taken = session->take(40);
+    redis({"CONFIG", "SET", "maxmemory", "1"});
+    Counter settled, refused;
+    session->run([&](Store& store) {
+        for (const StoredEvent& event : taken.events) {
+            store.publish({{{"x"}}, long_ttl, "w"}, std::nullopt,
+                          [&refused](const Result<PublishReply>& result) { refused.add(result.ok() ? 0 : 1); });
+            SettleRequest request;
+            request.group = "default";
+            request.settlements.push_back({{event.id, taken.epoch}});
+            store.settle(request, [&settled](const Result<StillHeld>& result) {
+                settled.add(result.ok() && result.value() == StillHeld{true} ? 1 : 0);
+            });
+        }
+    });
+    EXPECT_TRUE(settled.wait_for(40)) << settled.value();
+    EXPECT_TRUE(refused.wait_for(40)) << refused.value();
+    redis({"CONFIG", "SET", "maxmemory", "0"});
+    EXPECT_EQ(session->publish_one("x"), 41);
+    EXPECT_EQ(session->count({.status = EventStatus::processed}), 40);
+}
+
+// -- rights ----------------------------------------------------------------------------------------------------------
+TEST_F(RedisDamage, AUserWithoutTheChannelPublishesOnce) {
+    redis({"ACL", "SETUSER", "app", "on", ">secret", "~*", "+@all", "resetchannels"});
+    redis::ClientOptions options;
+    options.username = "app";
+    options.password = "secret";
+    const auto session = open(options);
+    EXPECT_EQ(session->publish({"a", "b"}), (std::vector<EventId>{1, 2}));
+    const TakeReply taken = session->take(10);
+    session->settle_all(taken);
+    EXPECT_EQ(redis({"GET", keys().counter}).text, "2");
+}
+
+TEST_F(RedisDamage, AMissingRightIsAnErrorThatPublishesNothing) {
+    redis({"ACL", "SETUSER", "app", "on", ">secret", "~*", "&*", "+@all", "-zadd"});
+    redis::ClientOptions options;
+    options.username = "app";
+    options.password = "secret";
+    const auto session = open(options);
+    const detail::Failure failure = failing_publish(*session);
+    EXPECT_EQ(failure.code, errc::server);
+    EXPECT_EQ(failure.message.find("secret"), std::string::npos);
+    EXPECT_TRUE(redis({"GET", keys().counter}).is_nil());
+    EXPECT_GT(redis({"PTTL", event_key(1)}).integer, 0) << "a hash without a TTL is left behind";
+}
+
+}  // namespace
+}  // namespace eventy::test
