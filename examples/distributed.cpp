@@ -24,8 +24,8 @@
 #include <semaphore>
 #include <stdexcept>
 #include <string>
-#include <string_view>
 #include <syncstream>
+#include <utility>
 #include <vector>
 
 using namespace std::chrono_literals;

@@ -9,6 +9,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 using namespace std::chrono_literals;
 
@@ -138,7 +139,8 @@ void errors_by_code(const eventy::EventQueue<PaymentEvent>& queue) {
 }  // namespace
 
 int main() try {
-    // The library's warnings go to stderr; here they go with the rest. The logger is called on any thread.
+    // The library's warnings go to stderr unless you say where. Here all is printed below, so they are dropped. The
+    // logger is called on any thread, on several at once.
     eventy::set_logger([](eventy::LogLevel, std::string_view) {});
 
     const eventy::RedisEventQueue<PaymentEvent> queue(
