@@ -43,8 +43,9 @@ TEST(Json, IsNotNeededWhereAnotherSerializerIsGiven) {
 }
 
 TEST(Json, KeepsTextAsItIs) {
+    using namespace std::string_literals;
     const auto& serializer = in_format<std::string>(Format::json);
-    const std::string text("tab\t quote\" slash\\ null\0 \xC3\xA4 \xF0\x9F\x8D\xB5 \x7F", 36);
+    const std::string text = "tab\t quote\" slash\\ null\0 \xC3\xA4 \xF0\x9F\x8D\xB5 \x7F"s;
     EXPECT_EQ(serializer.deserialize(serializer.serialize(text)), text);
     EXPECT_EQ(serializer.deserialize(R"("\u00e4\ud83c\udf75")"), "\xC3\xA4\xF0\x9F\x8D\xB5");
 }
