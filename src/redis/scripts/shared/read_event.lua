@@ -2,7 +2,8 @@ local function read_fields(key, most)
   local size = redis.pcall('HSTRLEN', key, 'payload')
   if type(size) == 'table' then
     if not string.find(size.err, 'WRONGTYPE', 1, true) then error(size.err) end
-    return {false, false, false, false, false, false, false}, 'its key holds a ' .. redis.call('TYPE', key).ok .. ', not a hash', 0
+    local reason = 'its key holds a ' .. redis.call('TYPE', key).ok .. ', not a hash'
+    return {false, false, false, false, false, false, false}, reason, 0
   end
   if size > most then
     local fields = redis.call('HMGET', key, 'none', 'created_at', 'worker_id', 'none', 'none', 'none', 'handled')
@@ -12,6 +13,10 @@ local function read_fields(key, most)
   if not fields[1] then
     if redis.call('EXISTS', key) == 0 then return nil end
     return fields, 'its hash has no payload', 0
+  end
+  for i = 2, 7 do size = size + (fields[i] and #fields[i] or 0) end
+  if size > most + 1048576 then
+    return {false, fields[2], false, false, false, false, false}, 'its fields have ' .. digits(size) .. ' bytes', 0
   end
   return fields, '', size
 end
