@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <stdexcept>
+#include <utility>
 
 namespace eventy::detail {
 namespace {
@@ -38,7 +39,8 @@ JobReport run(const std::shared_ptr<Host>& host) {
     const auto job = std::make_shared<Job>(std::move(event), 1, host);
     job->set_lease_until(std::chrono::steady_clock::now() + std::chrono::hours(1));
     job->run();
-    return host->reports.at(0);
+    // Taken out of the host: a report holds its job, and that its host.
+    return std::move(std::exchange(host->reports, {}).at(0));
 }
 
 TEST(Job, AThrowingHandlerFailsTheEventAndKeepsNobodyFromIt) {
