@@ -39,17 +39,18 @@ void Publisher::collect() {
 void Publisher::send_next() {
     for (auto batch = batches_.next(); !batch.empty(); batch = batches_.next()) {
         const auto now = std::chrono::steady_clock::now();
-        const auto kept = std::stable_partition(batch.begin(), batch.end(), [&](const auto& unit) {
-            return !unit->abandoned && unit->deadline > now && context_->store;
-        });
-        for (auto unit = kept; unit != batch.end(); ++unit) {
-            (*unit)->done(
-                Failure{context_->store ? errc::timeout : errc::closed,
-                        context_->store ? "not sent in time: the server did not answer" : "the queue is closed"});
+        Batch in_time;
+        for (auto& unit : batch) {
+            if (!context_->store) {
+                unit->done(Failure{errc::closed, "the queue is closed"});
+            } else if (unit->abandoned || unit->deadline <= now) {
+                unit->done(Failure{errc::timeout, "not sent in time: the server did not answer"});
+            } else {
+                in_time.push_back(std::move(unit));
+            }
         }
-        batch.erase(kept, batch.end());
-        if (!batch.empty()) {
-            send(std::move(batch));
+        if (!in_time.empty()) {
+            send(std::move(in_time));
             return;
         }
         batches_.answered();
