@@ -11,7 +11,7 @@ if(EVENTY_SANITIZE)
   add_compile_options(-fsanitize=${EVENTY_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${EVENTY_SANITIZE})
   if(EVENTY_SANITIZE MATCHES "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    # Says that it does not see the fences in Asio's std_fenced_block; scripts/tsan.supp deals with what follows.
+    # Says that it does not see the fences in Asio's std_fenced_block; scripts/tsan-suppressions.txt names what follows.
     add_compile_options(-Wno-tsan)
   endif()
 endif()
