@@ -35,7 +35,7 @@ std::optional<EventId> GroupState::oldest_delayed() const {
 
 int GroupState::lost_leases(EventId id) const {
     const auto hold = held_.find(id);
-    return hold == held_.end() ? 0 : hold->second.lost;
+    return hold == held_.end() ? 0 : hold->second.lost + (hold->second.kind == Kind::leased ? 1 : 0);
 }
 
 GroupState::Queue& GroupState::queue_of(Kind kind) {
@@ -47,30 +47,20 @@ GroupState::Queue& GroupState::queue_of(Kind kind) {
     return delayed_;
 }
 
-void GroupState::put(EventId id, Hold& hold, std::int64_t epoch, std::int64_t until) {
+void GroupState::lease(EventId id, std::int64_t epoch, std::int64_t until) {
+    const auto [entry, is_new] = held_.try_emplace(id);
+    Hold& hold = entry->second;
+    if (is_new) {
+        cursor_ = id;
+        --backlog_;
+    } else {
+        hold.lost += hold.kind == Kind::leased ? 1 : 0;
+        queue_of(hold.kind).erase({hold.until, id});
+    }
     hold.epoch = epoch;
     hold.until = until;
     hold.kind = Kind::leased;
     leases_.emplace(until, id);
-}
-
-void GroupState::lease_beyond_cursor(EventId id, std::int64_t epoch, std::int64_t until) {
-    cursor_ = id;
-    --backlog_;
-    put(id, held_[id], epoch, until);
-}
-
-void GroupState::lease_overdue(EventId id, std::int64_t epoch, std::int64_t until) {
-    Hold& hold = held_.at(id);
-    leases_.erase({hold.until, id});
-    ++hold.lost;
-    put(id, hold, epoch, until);
-}
-
-void GroupState::lease_delayed(EventId id, std::int64_t epoch, std::int64_t until) {
-    Hold& hold = held_.at(id);
-    delayed_.erase({hold.until, id});
-    put(id, hold, epoch, until);
 }
 
 void GroupState::extend(EventId id, std::int64_t until) {

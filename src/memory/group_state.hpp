@@ -28,19 +28,17 @@ public:
     std::optional<EventId> due(std::int64_t now) const;
     bool takeable(std::int64_t now) const { return overdue(now) || due(now) || backlog_ > 0; }
     EventId cursor() const { return cursor_; }
-    /// Existing events beyond the cursor, and the delayed.
+    /// Existing events beyond the cursor; with the delayed: what the group has yet to process, but for what is leased.
     std::int64_t backlog() const { return backlog_; }
     std::int64_t lag() const { return backlog_ + static_cast<std::int64_t>(delayed_.size()); }
     std::optional<EventId> oldest_delayed() const;
-    /// How often a worker let the event's lease run out, the present one left out.
+    /// How many leases of the event will have been lost when it is taken now.
     int lost_leases(EventId) const;
 
     void published(std::int64_t count) { backlog_ += count; }
-    /// Moves the cursor over everything up to this event and leases it.
-    void lease_beyond_cursor(EventId, std::int64_t epoch, std::int64_t until);
-    /// A lease that ran out goes to another taker, and counts as lost.
-    void lease_overdue(EventId, std::int64_t epoch, std::int64_t until);
-    void lease_delayed(EventId, std::int64_t epoch, std::int64_t until);
+    /// From wherever it is takeable: beyond the cursor, which moves over everything up to it; delayed; or leased, where
+    /// that lease counts as lost.
+    void lease(EventId, std::int64_t epoch, std::int64_t until);
     /// Never shortens.
     void extend(EventId, std::int64_t until);
 
@@ -51,14 +49,15 @@ public:
 
     /// The event is gone. A lease on it goes on, since its taker may yet settle it, until it runs out.
     void expired(EventId);
-    /// Ends the leases on events that are gone that ran out; and one that its taker gave up.
+    /// Ends those leases on events that are gone that ran out.
     void drop_overdue_orphans(std::int64_t now);
+    /// Ends what is held of an event that is gone and that nobody processed.
     void drop(EventId);
     std::int64_t expired_count() const { return expired_; }
     /// How many expired since the last call of this.
     std::int64_t take_unreported();
 
-    /// Waits to be woken; see design: the set `idle`.
+    /// The last take left nothing: the next thing to take is worth a wake-up.
     bool idle = false;
 
 private:
@@ -72,7 +71,6 @@ private:
     using Queue = std::set<std::pair<std::int64_t, EventId>>;
 
     Queue& queue_of(Kind);
-    void put(EventId, Hold&, std::int64_t epoch, std::int64_t until);
     Hold release(EventId);
     void count_expired();
 

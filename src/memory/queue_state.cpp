@@ -72,62 +72,46 @@ TakeReply QueueState::take(const TakeRequest& request, std::int64_t now) {
     // that (the larger half by turns).
     const std::int64_t share = (request.max + 1 + reply.epoch % 2) / 2;
     std::int64_t due_left = from.backlog() > 0 ? share : request.max;
-
-    // False: the event does not go into this take, and nothing after it.
-    const auto fits = [&](const Event& event) {
-        const auto size = static_cast<std::int64_t>(event.stored.payload.size());
-        if (!reply.events.empty() && bytes + size > request.max_bytes) {
-            return false;
+    while (static_cast<int>(reply.events.size()) < request.max) {
+        const auto id = next_to_take(from, now, due_left);
+        if (!id) {
+            break;
         }
-        bytes += size;
-        return true;
-    };
-    const auto hand_out = [&](Event& event) {
+        Event& event = *find(*id);
+        if (from.lost_leases(*id) == max_lost_leases) {
+            const std::string reason = "lost its lease " + std::to_string(max_lost_leases) + " times";
+            give_up(event, from, reason, request.worker_id, now + in_us(request.ttl));
+            reply.refused.push_back({*id, reason});
+            continue;
+        }
+        bytes += static_cast<std::int64_t>(event.stored.payload.size());
+        if (bytes > request.max_bytes && !reply.events.empty()) {
+            break;
+        }
+        from.lease(*id, reply.epoch, until);
         last_epoch_ = reply.epoch;
         refresh(event, request.worker_id);
         reply.events.push_back(event.stored);
-        reply.events.back().status = EventStatus::processing;
+        reply.events.back().status = EventStatus::processing;  // for this group, whatever another one did
         reply.events.back().attempt = first_attempt;
-    };
-    while (static_cast<int>(reply.events.size()) < request.max) {
-        if (const auto id = from.overdue(now)) {
-            Event& event = *find(*id);
-            if (from.lost_leases(*id) + 1 >= max_lost_leases) {
-                const std::string reason = "lost its lease " + std::to_string(max_lost_leases) + " times";
-                give_up(event, from, reason, request.worker_id, now + in_us(request.ttl));
-                reply.refused.push_back({*id, reason});
-                continue;
-            }
-            if (!fits(event)) {
-                break;
-            }
-            from.lease_overdue(*id, reply.epoch, until);
-            hand_out(event);
-        } else if (const auto due = due_left > 0 ? from.due(now) : std::nullopt) {
-            --due_left;
-            Event& event = *find(*due);
-            if (!fits(event)) {
-                break;
-            }
-            from.lease_delayed(*due, reply.epoch, until);
-            hand_out(event);
-        } else if (from.backlog() > 0) {
-            const EventId next = next_beyond(from);
-            Event& event = *find(next);
-            if (!fits(event)) {
-                break;
-            }
-            from.lease_beyond_cursor(next, reply.epoch, until);
-            hand_out(event);
-        } else {
-            break;
-        }
     }
     reply.more = from.takeable(now);
     reply.expired = from.take_unreported();
     from.idle = !reply.more;
     (reply.more ? signals_.wake : signals_.quiet).push_back(request.group);
     return reply;
+}
+
+std::optional<EventId> QueueState::next_to_take(const GroupState& from, std::int64_t now,
+                                                std::int64_t& due_left) const {
+    if (const auto overdue = from.overdue(now)) {
+        return overdue;
+    }
+    if (const auto due = due_left > 0 ? from.due(now) : std::nullopt) {
+        --due_left;
+        return due;
+    }
+    return from.backlog() > 0 ? std::optional(next_beyond(from)) : std::nullopt;
 }
 
 StillHeld QueueState::settle(const SettleRequest& request, std::int64_t now) {

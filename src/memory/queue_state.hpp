@@ -80,6 +80,7 @@ private:
     void expire(std::int64_t now);
     GroupState& group(const std::string& name);
     GroupState* find_group(const std::string& name);
+    std::optional<EventId> next_to_take(const GroupState&, std::int64_t now, std::int64_t& due_left) const;
     EventId next_beyond(const GroupState&) const;
     bool settle_one(GroupState&, const SettleRequest&, const Settlement&, std::int64_t now);
     void give_up(Event&, GroupState&, const std::string& reason, const std::string& worker_id, std::int64_t keep_until);

@@ -135,6 +135,25 @@ TEST_P(StoreConformance, AClosedStoreTakesNoMarkerWithIt) {
     EXPECT_EQ(wrong.value(), 0);
 }
 
+TEST_P(StoreConformance, AMarkerThatComesJustAsItsWaiterStopsGoesToAnother) {
+    Counter woken;  // either of them
+    const auto publisher = open(), fickle = open(), there = open();
+    ASSERT_TRUE(fickle->take().events.empty());
+    there->run([&](Store& store) { store.wait("default", [&] { woken.add(); }); });
+    for (int i = 1; i <= 50; ++i) {
+        fickle->run([&](Store& store) { store.wait("default", [&] { woken.add(); }); });
+        publisher->run([](Store& store) {
+            PublishRequest request;
+            request.ttl = long_ttl;
+            request.events.resize(1);
+            store.publish(std::move(request), std::nullopt, [](const Result<PublishReply>&) {});
+        });
+        fickle->run([](Store& store) { store.stop_waiting("default"); });
+        ASSERT_TRUE(woken.wait_for(i)) << "the marker of event " << i << " was lost";
+        ASSERT_EQ(there->take().events.size(), 1u);
+    }
+}
+
 TEST_P(StoreConformance, StoppingAWaitThatNeverBeganIsFine) {
     const auto session = open();
     session->run([](Store& store) {

@@ -58,6 +58,45 @@ TEST(MemoryBackend, ItMayEndOnItsOwnThread) {
     EXPECT_TRUE(ended.wait_for(1));
 }
 
+// The loop has the wake-up under way when its waiter stops waiting: another one gets it.
+TEST(MemoryBackend, AWakeUpForNobodyIsPassedOn) {
+    Counter wrong, right;
+    const memory::Store store;
+    const auto gone = open(store), there = open(store);
+    gone->take();
+    gone->run([&](Store& its) { its.wait("default", [&] { wrong.add(); }); });
+    there->run([&](Store& its) { its.wait("default", [&] { right.add(); }); });
+    gone->run([](Store& its) {
+        PublishRequest request;
+        request.ttl = long_ttl;
+        request.events.resize(1);
+        its.publish(std::move(request), std::nullopt, [](const Result<PublishReply>&) {});
+        its.stop_waiting("default");
+    });
+    EXPECT_TRUE(right.wait_for(1));
+    EXPECT_EQ(wrong.value(), 0);
+}
+
+TEST(MemoryBackend, AWatcherHearsNothingFromBeforeItWasReady) {
+    Counter early, late, ready;
+    const memory::Store store;
+    const auto session = open(store);
+    session->run([&](Store& its) {
+        its.watch(1, {[&](const EventNotice&) { early.add(); }, [] {}}, [](const Result<Done>&) {});
+    });
+    session->run([&](Store& its) {
+        PublishRequest request;
+        request.ttl = long_ttl;
+        request.events.resize(1);
+        its.publish(std::move(request), std::nullopt, [](const Result<PublishReply>&) {});
+        its.watch(2, {[&](const EventNotice&) { late.add(); }, [] {}}, [&](const Result<Done>&) { ready.add(); });
+    });
+    ASSERT_TRUE(early.wait_for(1) && ready.wait_for(1));
+    EXPECT_EQ(late.value(), 0);
+    session->publish_one();
+    EXPECT_TRUE(late.wait_for(1));
+}
+
 TEST(MemoryBackend, APageIsFullUntilTheLast) {
     const memory::Store store;
     const auto session = open(store);

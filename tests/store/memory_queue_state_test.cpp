@@ -170,6 +170,14 @@ TEST(MemoryQueueState, OnlyAnIdleGroupIsSignalled) {
     EXPECT_TRUE(queue.take_signals().wake.empty()) << "somebody is on the way already";
     queue.take(taking(1, 1h), start);
     EXPECT_EQ(queue.take_signals().wake, std::vector<std::string>{"default"}) << "it left something";
+    publish(queue, start);
+    EXPECT_TRUE(queue.take_signals().wake.empty()) << "the next is on the way already";
+    const std::int64_t epoch = queue.take(taking(10, 1h), start).epoch;
+    queue.take_signals();
+    ASSERT_TRUE(settle(queue, start, {3, epoch}, Verdict::handed_back));
+    EXPECT_EQ(queue.take_signals().wake, std::vector<std::string>{"default"});
+    ASSERT_TRUE(settle(queue, start, {4, epoch}, Verdict::handed_back));
+    EXPECT_TRUE(queue.take_signals().wake.empty());
 }
 
 // The final status of two groups is told once, when the last of them is done; ERROR at once.
