@@ -266,7 +266,7 @@ TEST(Waits, NoElementIsLostWhileKeysComeAndGo) {
     int total = 0;
     for (const auto& [key, count] : pushed) {
         total += count;
-        client.run([&] { client.core().wait_list(key, [&, key = key] { popped.add(key); }); });
+        client.run([&] { client.core().wait_list(key, [&, name = key] { popped.add(name); }); });
     }
     for (int i = 0; i < total; ++i) {
         --pushed[popped.next()];
