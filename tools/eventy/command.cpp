@@ -95,11 +95,12 @@ CLI::Option* add_status(CLI::App* app, const std::string& name, std::optional<Ev
     return app
         ->add_option_function<std::string>(
             name,
-            [&value, name](std::string text) {
-                for (char& c : text) {
+            [&value, name](const std::string& text) {
+                std::string upper = text;
+                for (char& c : upper) {
                     c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
                 }
-                value = parse_event_status(text);
+                value = parse_event_status(upper);
                 if (!value) {
                     throw CLI::ValidationError(
                         name, "\"" + text + "\" is no status: write pending, processing, processed or error");

@@ -67,6 +67,10 @@ int run(int argc, char** argv) {
     } catch (const CLI::Success& success) {  // --help, --version
         return app.exit(success);
     } catch (const CLI::ParseError& error) {
+        if (app.get_subcommands().empty()) {
+            return usage_error(app, argc > 1 ? "there is no subcommand \"" + std::string(argv[1]) + "\""
+                                             : "say what to do, such as eventy stats");
+        }
         return usage_error(app, error.what());
     } catch (const UsageError& error) {
         return usage_error(app, error.what());

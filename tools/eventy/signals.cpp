@@ -41,6 +41,8 @@ Signals::Signals() {
 }
 
 Signals::~Signals() {
+    while (take()) {  // or it would end the process now, having been blocked so far
+    }
     close(fd_);
     pthread_sigmask(SIG_SETMASK, &old_mask_, nullptr);
 }

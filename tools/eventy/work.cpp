@@ -95,8 +95,8 @@ void add_work(CommandLine& line) {
     auto options = std::make_shared<Work>();
     CLI::App* const sub = line.add(
         "work", "Run a command for each event, its payload on stdin", options->common,
-        "eventy work Earthquake -- sh -c 'jq .place'\n"
-        "eventy work Earthquake --once --concurrency 4 -- ./handle-event\n"
+        "eventy work Earthquake --concurrency 4 -- ./handle-earthquake --verbose\n"
+        "eventy work Earthquake --once -- sh -c 'cat >> earthquakes-$EVENTY_ATTEMPT.ndjson'\n"
         "eventy work Earthquake --count 3 --print",
         "COMMAND gets the payload on stdin, and EVENTY_EVENT_ID, EVENTY_EVENT_TYPE, EVENTY_ATTEMPT,\n"
         "EVENTY_CREATED_AT, EVENTY_EPOCH and EVENTY_KEY in its environment. Exit status 0: processed; any other:\n"
