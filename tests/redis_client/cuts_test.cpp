@@ -124,10 +124,11 @@ TEST(Cuts, ManyInARowOfManyCommands) {
             }
         }
     });
-    TestClient client(options_for(peer));
     Reports<std::string> answers;
     int sent = 0;
-    std::function<void()> send_more = [&] {
+    std::function<void()> send_more;
+    TestClient client(options_for(peer));
+    send_more = [&] {
         for (int i = 0; i < 10 && sent < count; ++i) {
             const auto number = std::to_string(sent++);
             client.core().send(make_command({"ECHO", number}), {}, [&, number](const auto& result) {
@@ -138,7 +139,7 @@ TEST(Cuts, ManyInARowOfManyCommands) {
             });
         }
     };
-    client.run(send_more);
+    client.run([&] { send_more(); });
     for (int i = 0; i < count; ++i) {
         ASSERT_EQ(answers.next(), std::to_string(i));
     }
@@ -151,9 +152,9 @@ TEST(Cuts, ClosingReturnsAtWhateverStepThePeerHangs) {
         SteppingRedis redis(at, SteppingRedis::Trouble::fall_silent);
         std::atomic<int> late_calls{0};
         std::atomic<bool> closed{false};
+        Reports<int> done;
         TestClient client(with_login(redis.peer()));
         const auto answer = [&](const auto&) { late_calls += closed ? 1 : 0; };
-        Reports<int> done;
         client.run([&] {
             client.core().send(make_command({"ECHO", "1"}), {}, answer);
             client.core().wait_ready({}, answer);
@@ -225,9 +226,9 @@ TEST(Cuts, TellReconnectBeforeAnythingNewerIsWritten) {
         }
         be_healthy(session);
     });
+    Reports<std::string> reports;
     TestClient client(options_for(peer));
     ASSERT_TRUE(client.wait_ready().ok());
-    Reports<std::string> reports;
     client.run([&] {
         client.core().on_reconnect(1, [&] { reports.add("reconnected"); });
         client.core().on_reconnect(2, [&] { reports.add("not any more"); });

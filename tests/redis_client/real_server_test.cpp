@@ -155,9 +155,9 @@ TEST(Logins, APasswordThatComesLaterAndGoesAgain) {
     auto options = options_for(server);
     options.username = "alice";
     options.password = "old";
+    Reports<int> reconnects;
     TestClient client(options);
     ASSERT_TRUE(client.wait_ready().ok());
-    Reports<int> reconnects;
     client.run([&] { client.core().on_reconnect(1, [&] { reconnects.add(1); }); });
     server.must({"ACL", "SETUSER", "alice", "resetpass", ">new"});
     server.must({"CLIENT", "KILL", "USER", "alice"});
@@ -177,8 +177,8 @@ TEST(Logins, APasswordThatComesLaterAndGoesAgain) {
 
 TEST(Waits, WakeForTheirKey) {
     RedisServer server;
-    TestClient client(options_for(server));
     Reports<std::string> woken;
+    TestClient client(options_for(server));
     client.run([&] { client.core().wait_list("a", [&] { woken.add("a"); }); });
     server.must({"RPUSH", "a", "1"});
     EXPECT_EQ(woken.next(), "a");
@@ -193,9 +193,9 @@ TEST(Waits, WakeForTheirKey) {
 
 TEST(Waits, AnElementForNobodyIsHandedOn) {
     RedisServer server;
-    TestClient client(options_for(server));
     Reports<std::string> woken;
     Reports<std::string> orphans;
+    TestClient client(options_for(server));
     client.run([&] {
         client.core().set_orphaned([&](std::string key) { orphans.add(key); });
         client.core().wait_list("a", [&] { woken.add("a"); });
@@ -218,6 +218,7 @@ TEST(Waits, AnElementForNobodyIsHandedOn) {
 
 TEST(Waits, TheConnectionGoesWhenNobodyWaits) {
     RedisServer server;
+    Reports<int> woken;
     TestClient client(options_for(server));
     ASSERT_TRUE(client.wait_ready().ok());
     client.run([&] { client.core().wait_list("a", [] {}); });
@@ -235,7 +236,6 @@ TEST(Waits, TheConnectionGoesWhenNobodyWaits) {
     while (connections() != 1) {
     }
     EXPECT_EQ(blocked_clients(server), 0);
-    Reports<int> woken;
     client.run([&] { client.core().wait_list("a", [&] { woken.add(1); }); });
     server.must({"RPUSH", "a", "1"});
     woken.next();
@@ -244,9 +244,9 @@ TEST(Waits, TheConnectionGoesWhenNobodyWaits) {
 
 TEST(Waits, NoElementIsLostWhileKeysComeAndGo) {
     RedisServer server;
+    Reports<std::string> popped;
     TestClient client(options_for(server));
     TestClient pusher(options_for(server));
-    Reports<std::string> popped;
     client.run([&] { client.core().set_orphaned([&](std::string key) { popped.add(key); }); });
     std::mt19937 random(11);
     std::map<std::string, int> pushed;
@@ -280,8 +280,8 @@ TEST(Waits, NoElementIsLostWhileKeysComeAndGo) {
 TEST(Waits, AKeyOfAnotherTypeDisturbsUntilItIsGone) {
     RedisServer server;
     server.must({"SET", "b", "x"});
-    TestClient client(options_for(server));
     Reports<std::string> woken;
+    TestClient client(options_for(server));
     client.run([&] {
         client.core().wait_list("a", [&] { woken.add("a"); });
         client.core().wait_list("b", [&] { woken.add("b"); });
@@ -297,8 +297,8 @@ TEST(Waits, AKeyOfAnotherTypeDisturbsUntilItIsGone) {
 
 TEST(Messages, ReachEveryListenerOfTheirChannelOnly) {
     RedisServer server;
-    TestClient client(options_for(server));
     Reports<std::string> heard;
+    TestClient client(options_for(server));
     const auto listen = [&](std::uint64_t token, const std::string& channel) {
         client.run([&] {
             client.core().listen(
@@ -341,9 +341,9 @@ TEST(Messages, ReachEveryListenerOfTheirChannelOnly) {
 
 /// What goes on while `trouble` is made: commands, a wait and a listener; afterwards all three have to work.
 void survive(RedisServer& server, const std::function<void()>& trouble) {
-    TestClient client(options_for(server));
     Reports<std::string> woken;
     Reports<std::string> heard;
+    TestClient client(options_for(server));
     client.run([&] {
         client.core().wait_list("wake", [&] { woken.add("woken"); });
         client.core().listen(1, "news",

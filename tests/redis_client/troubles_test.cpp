@@ -153,8 +153,8 @@ TEST(Refusals, AreTriedAgainAndMayEnd) {
         mended.pass();
         be_healthy(session);
     });
-    TestClient client(with_login(peer));
     Reports<std::string> reports;
+    TestClient client(with_login(peer));
     client.run([&] {
         client.core().on_reconnect(1, [&] { reports.add("reconnected"); });
         // Sent before the refusal, without a deadline: told at once all the same.
@@ -195,8 +195,8 @@ TEST(NotYet, AsAnswerToACommandItAndAllLaterOnesAreSentAgainInOrder) {
             session.write(excuse ? excuses[number] + "\r\n" : healthy_answer(*command, 0));
         }
     });
-    TestClient client(options_for(peer));
     Reports<std::string> answers;
+    TestClient client(options_for(peer));
     client.run([&] {
         for (const auto* const word : {"0", "1", "2", "3"}) {
             client.core().send(make_command({"ECHO", word}), {},
@@ -269,8 +269,8 @@ TEST(Unreadable, AnswersThatNobodyAskedForEndTheConnection) {
         }
         be_healthy(session);
     });
-    TestClient client(options_for(peer));
     Reports<int> reconnects;
+    TestClient client(options_for(peer));
     client.run([&] { client.core().on_reconnect(1, [&] { reconnects.add(1); }); });
     reconnects.next();
     EXPECT_EQ(client.ask({"ECHO", "1"}).value().text, "1");

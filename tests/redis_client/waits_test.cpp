@@ -38,8 +38,8 @@ TEST(Waits, AreTakenUpAgainAfterACutAndTheWaitersAreTold) {
         session.wait_for_hang_up();
         return std::nullopt;
     }));
-    TestClient client(options_for(peer));
     Reports<std::string> woken;
+    TestClient client(options_for(peer));
     client.run([&] {
         client.core().wait_list("a", [&] { woken.add("a"); });
         client.core().wait_list("b", [&] { woken.add("b"); });
@@ -77,8 +77,8 @@ TEST(Waits, ANewKeyBreaksOffTheRunningWaitEvenIfItComesTooEarly) {
         session.wait_for_hang_up();
         return std::nullopt;
     }));
-    TestClient client(options_for(peer));
     Reports<std::string> woken;
+    TestClient client(options_for(peer));
     client.run([&] { client.core().wait_list("a", [&] { woken.add("a"); }); });
     EXPECT_EQ(seen.next(), (Words{"BLPOP", "a", "30"}));
     blocked.pass();
@@ -122,8 +122,8 @@ TEST(Waits, GoOnAfterErrors) {
             default: session.wait_for_hang_up(); return std::nullopt;
         }
     }));
-    TestClient client(options_for(peer));
     Reports<int> woken;
+    TestClient client(options_for(peer));
     client.run([&] { client.core().wait_list("a", [&] { woken.add(1); }); });
     woken.next();  // after READONLY ended the connection
     woken.next();  // the element
@@ -178,8 +178,8 @@ TEST(PubSub, ARefusedSubscriptionIsAnError) {
             }
         }
     });
-    TestClient client(options_for(peer));
     Reports<detail::Result<detail::Done>> ready;
+    TestClient client(options_for(peer));
     client.run([&] { client.core().listen(1, "news", {}, [&](const auto& result) { ready.add(result); }); });
     const auto result = ready.next();
     ASSERT_FALSE(result.ok());
