@@ -24,8 +24,7 @@ if #list > 1 and wanted ~= '' then
   counts, next_to = walk_tally(index, list, from, to, 2000)
   count = counts[wanted] or 0
 else
-  local counts = tally(index, list[1], from, to, alive_since(known[3]))
-  count = wanted == '' and counts.ALL or counts[wanted]
+  count = tally(index, list[1], wanted == '' and 'ALL' or wanted, from, to, alive_since(known[3]))
   next_to = -1
 end
 return {known[1] or '', tonumber(known[2] or nil) or 0, count, next_to}

@@ -81,21 +81,37 @@ end
 -- PROCESSED of one group: the index up to the cursor without the dead, the delayed and the leased. Where these stand in
 -- long runs, the run's end is found by comparing counts.
 local function walk_processed(group)
-  local ids = group.leased > 0 and leased_ids(group) or {}
   local high, low, jumps = math.min(to, group.us), from, 0
+  local leased  -- ids, rising; read when they are needed
 
-  -- `us` at or above the end of the run of exceptions that starts at `high`; nil when it reaches down to `low`.
+  -- How many leased ids are >= id.
+  local function leased_from(id)
+    local before, last = 0, #leased
+    while before < last do
+      local middle = math.ceil((before + last) / 2)
+      if leased[middle] < id then before = middle else last = middle - 1 end
+    end
+    return #leased - before
+  end
+
+  -- The time of the first entry at or below `high` that is no exception; nil when there is none down to `low`.
   local function end_of_run()
+    if not leased then
+      leased = leased_ids(index, group, low, high)
+      table.sort(leased)
+    end
     local first_rank = redis.call('ZCOUNT', index, '(' .. score(high), '+inf')
     local last_rank = redis.call('ZCOUNT', index, score(low), '+inf') - 1
-    local newest = up_to(ids, tonumber(redis.call('ZREVRANGE', index, first_rank, first_rank)[1]) or 0)
-    local function time_at(rank) return micros(redis.call('ZREVRANGE', index, rank, rank, 'WITHSCORES')[2]) end
-    local function only_exceptions_to(rank)
+    if first_rank > last_rank then return nil end
+    local newer = leased_from((tonumber(redis.call('ZREVRANGE', index, first_rank, first_rank)[1]) or 0) + 1)
+    local function entry_at(rank)
       local entry = redis.call('ZREVRANGE', index, rank, rank, 'WITHSCORES')
-      local us = micros(entry[2])
-      local exceptions = in_range(group.dead, us, high) + in_range(group.open, us, high) + newest -
-                         up_to(ids, (tonumber(entry[1]) or 0) - 1)
-      return exceptions == rank - first_rank + 1
+      return tonumber(entry[1]) or 0, micros(entry[2])
+    end
+    local function only_exceptions_to(rank)
+      local id, us = entry_at(rank)
+      return in_range(group.dead, us, high) + in_range(group.open, us, high) + leased_from(id) - newer ==
+             rank - first_rank + 1
     end
     local good, step = first_rank - 1, 64
     while good < last_rank do
@@ -106,7 +122,8 @@ local function walk_processed(group)
           local middle = math.floor((good + bad) / 2)
           if only_exceptions_to(middle) then good = middle else bad = middle end
         end
-        return time_at(bad)
+        local _, us = entry_at(bad)
+        return us
       end
       good, step = probe, step * 2
     end
@@ -135,26 +152,43 @@ local function walk_processed(group)
       jumps = jumps + 1
       local us = end_of_run()
       if not us then return end
-      if us < high then reached = us + 1 end
-      high = math.min(high, us)
+      if us < high then reached, high = us + 1, us end
     end
+  end
+end
+
+-- Moves the `most` largest numbers to the front, in no order (Hoare's selection: sorting all would cost ten times that).
+local function select_largest(numbers, most)
+  local low, high = 1, #numbers
+  while low < high do
+    local pivot, i, j = numbers[math.floor((low + high) / 2)], low, high
+    while i <= j do
+      while numbers[i] > pivot do i = i + 1 end
+      while numbers[j] < pivot do j = j - 1 end
+      if i <= j then
+        numbers[i], numbers[j] = numbers[j], numbers[i]
+        i, j = i + 1, j - 1
+      end
+    end
+    if most <= j then high = j elseif most >= i then low = i else return end
   end
 end
 
 -- PROCESSING of one group, by id: the newest first.
 local function walk_leased(group)
-  local ids = leased_ids(group)
-  local newest = redis.call('ZREVRANGEBYSCORE', index, score(to), score(from), 'LIMIT', 0, 1)[1]
-  if not newest then return end
-  for i = up_to(ids, tonumber(newest) or 0), 1, -1 do
+  local ids = leased_ids(index, group, from, to)
+  local most = math.min(#ids, limit + 1, 2001)
+  if most < #ids then select_largest(ids, most) end
+  local page = {}
+  for i = 1, most do page[i] = ids[i] end
+  table.sort(page, function(a, b) return a > b end)
+  for _, number in ipairs(page) do
     if not may_look() then return end
-    local id = digits(ids[i])
+    local id = digits(number)
     local at = redis.call('ZSCORE', index, id)
-    if at then
-      if micros(at) < from then return end
-      if not add(id, micros(at), 'PROCESSING') then return end
-    end
+    if at and not add(id, micros(at), 'PROCESSING') then return end
   end
+  if most < #ids then more = true end
 end
 
 if from <= to then

@@ -34,7 +34,10 @@ local counts, next_to
 if #list > 1 then
   counts, next_to = walk_tally(index, list, 0, to, 2000)
 else
-  counts, next_to = tally(index, list[1], 0, to, since), -1
+  counts, next_to = {}, -1
+  for _, status in ipairs({'PENDING', 'PROCESSING', 'PROCESSED', 'ERROR'}) do
+    counts[status] = tally(index, list[1], status, 0, to, since)
+  end
 end
 return {known[1] or '', tonumber(known[2] or nil) or 0, last, redis.call('ZCOUNT', workers, digits(now_ms), '+inf'),
         counts.PENDING, counts.PROCESSING, counts.PROCESSED, counts.ERROR, next_to, described}

@@ -1,5 +1,7 @@
 -- Counting events of one group by sums of ZCOUNT, of several by a walk.
 
+local latest_us = 4503599627370496  -- 2^52: as good as no end
+
 -- An event that was published before this can only be there as an exception: dead, delayed or leased. 0 when unknown.
 local function alive_since(classes)
   local longest = nil
@@ -12,54 +14,51 @@ local function in_range(set, from, to)
   return redis.call('ZCOUNT', set, score(from), score(to))
 end
 
--- Ids of the leases, rising; ids and times rise together.
-local function leased_ids(group)
-  local ids = redis.call('ZRANGE', group.leases, 0, -1)
-  for i, id in ipairs(ids) do ids[i] = tonumber(id) or 0 end
-  table.sort(ids)
+-- Ids and times rise together, so a range of times is one of ids: the first and the last; nothing when it is empty.
+local function id_range(index, from, to)
+  if from > to then return nil end
+  local first = redis.call('ZRANGEBYSCORE', index, score(from), score(to), 'LIMIT', 0, 1)[1]
+  if not first then return nil end
+  local last = redis.call('ZREVRANGEBYSCORE', index, score(to), score(from), 'LIMIT', 0, 1)[1]
+  return tonumber(first) or 0, tonumber(last) or 0
+end
+
+-- Ids of the leases on events that were created in the range; in no order.
+local function leased_ids(index, group, from, to)
+  local ids = {}
+  if group.leased == 0 then return ids end
+  local first, last = id_range(index, from, to)
+  if not first then return ids end
+  for _, text in ipairs(redis.call('ZRANGE', group.leases, 0, -1)) do
+    local id = tonumber(text) or 0
+    if id >= first and id <= last then ids[#ids + 1] = id end
+  end
   return ids
 end
 
--- How many of the rising ids are <= id.
-local function up_to(ids, id)
-  local low, high = 0, #ids
-  while low < high do
-    local middle = math.ceil((low + high) / 2)
-    if ids[middle] <= id then low = middle else high = middle - 1 end
+-- How many events stand so; 'ALL' is a status here. Without a group everything is PENDING.
+local function tally(index, group, status, from, to, since)
+  if not group then
+    return (status == 'ALL' or status == 'PENDING') and in_range(index, math.max(from, since), to) or 0
   end
-  return low
-end
-
--- How many leased events were created in the range.
-local function leases_in(index, group, from, to)
-  if group.leased == 0 or from > to then return 0 end
-  local oldest = redis.call('ZRANGEBYSCORE', index, score(from), score(to), 'LIMIT', 0, 1)[1]
-  if not oldest then return 0 end
-  local newest = redis.call('ZREVRANGEBYSCORE', index, score(to), score(from), 'LIMIT', 0, 1)[1]
-  local ids = leased_ids(group)
-  return up_to(ids, tonumber(newest) or 0) - up_to(ids, (tonumber(oldest) or 0) - 1)
-end
-
--- Counts by status, and ALL. Without a group everything is PENDING.
-local function tally(index, group, from, to, since)
-  local new_from = math.max(from, since)
-  local all = in_range(index, new_from, to)
-  if not group then return {ALL = all, PENDING = all, PROCESSING = 0, PROCESSED = 0, ERROR = 0} end
-  local died, opened = in_range(group.dead, from, to), in_range(group.open, from, to)
-  local leased = leases_in(index, group, from, to)
-  local beyond = in_range(index, math.max(new_from, group.us + 1), to)
-  -- Exceptions among those up to the cursor that may be there by age.
-  local passed = all - beyond
-  local among = passed > 0 and in_range(group.dead, new_from, to) + in_range(group.open, new_from, to) +
-                leases_in(index, group, new_from, to) or 0
-  local processed = math.max(passed - among, 0)
-  return {
-    ALL = beyond + opened + leased + processed + died,
-    PENDING = beyond + opened,
-    PROCESSING = leased,
-    PROCESSED = processed,
-    ERROR = died,
-  }
+  local function all()
+    local too_old = math.min(since - 1, to)
+    return in_range(index, math.max(from, since), to) + in_range(group.dead, from, too_old) +
+           in_range(group.open, from, too_old) + #leased_ids(index, group, from, too_old)
+  end
+  local function dead() return in_range(group.dead, from, to) end
+  local function pending()
+    return in_range(index, math.max(from, since, group.us + 1), to) + in_range(group.open, from, to)
+  end
+  local function leased()
+    if from <= 0 and to >= latest_us then return group.leased end
+    return #leased_ids(index, group, from, to)
+  end
+  if status == 'ALL' then return all() end
+  if status == 'ERROR' then return dead() end
+  if status == 'PENDING' then return pending() end
+  if status == 'PROCESSING' then return leased() end
+  return math.max(all() - dead() - pending() - leased(), 0)
 end
 
 -- Counts by the status over all groups, newest first, `most` entries; and where to go on, -1 for nowhere.
