@@ -1,4 +1,4 @@
-// Batches that grow by themselves: while one is on its way, what comes waits for the next.
+// Batches that grow by themselves: while the previous ones are on their way, what comes waits for the next.
 #pragma once
 #include <cstddef>
 #include <deque>
@@ -14,15 +14,16 @@ public:
     struct Limits {
         std::size_t items = 250;
         std::size_t bytes = std::size_t{4} * 1024 * 1024;
+        int in_flight = 1;  // batches; with two, the server works on one while the callers of the other are told
     };
     explicit GroupCommit(Limits limits) : limits_(limits) {}
 
     void add(Item item, std::size_t count, std::size_t bytes) { waiting_.push_back({std::move(item), count, bytes}); }
 
-    /// The next batch, if there is something and none is on its way. The first item goes whatever its weight.
+    /// The next batch, if there is something and not too many are on their way. The first item goes whatever its weight.
     std::vector<Item> next() {
         std::vector<Item> batch;
-        if (in_flight_) {
+        if (in_flight_ == limits_.in_flight) {
             return batch;
         }
         std::size_t count = 0;
@@ -37,14 +38,14 @@ public:
             batch.push_back(std::move(first.item));
             waiting_.pop_front();
         }
-        in_flight_ = !batch.empty();
+        in_flight_ += batch.empty() ? 0 : 1;
         return batch;
     }
 
-    /// The batch has been answered, one way or another.
-    void answered() { in_flight_ = false; }
+    /// A batch has been answered, one way or another.
+    void answered() { --in_flight_; }
 
-    bool idle() const { return waiting_.empty() && !in_flight_; }
+    bool idle() const { return waiting_.empty() && in_flight_ == 0; }
     std::size_t waiting() const { return waiting_.size(); }
 
 private:
@@ -55,7 +56,7 @@ private:
     };
     Limits limits_;
     std::deque<Weighed> waiting_;
-    bool in_flight_ = false;
+    int in_flight_ = 0;
 };
 
 }  // namespace eventy::detail

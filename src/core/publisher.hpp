@@ -43,7 +43,8 @@ private:
     std::shared_ptr<QueueContext> context_;
     std::mutex mutex_;
     Batch inbox_;
-    GroupCommit<std::shared_ptr<PublishUnit>> batches_{{.items = 250, .bytes = std::size_t{4} * 1024 * 1024}};
+    GroupCommit<std::shared_ptr<PublishUnit>> batches_{
+        {.items = 250, .bytes = std::size_t{4} * 1024 * 1024, .in_flight = 2}};
     bool type_added_ = false;
     std::function<void()> on_idle_;
 };

@@ -27,6 +27,23 @@ TEST(GroupCommit, WhatComesMeanwhileGoesTogether) {
     EXPECT_EQ(batches.next(), (std::vector<int>{2, 3}));
 }
 
+TEST(GroupCommit, SeveralBatchesMayBeOnTheirWay) {
+    Batches batches({.items = 10, .bytes = 100, .in_flight = 2});
+    batches.add(1, 1, 1);
+    EXPECT_EQ(batches.next(), std::vector<int>{1});
+    batches.add(2, 1, 1);
+    EXPECT_EQ(batches.next(), std::vector<int>{2});
+    batches.add(3, 1, 1);
+    batches.add(4, 1, 1);
+    EXPECT_TRUE(batches.next().empty());
+    batches.answered();
+    EXPECT_EQ(batches.next(), (std::vector<int>{3, 4}));
+    batches.answered();
+    EXPECT_FALSE(batches.idle());
+    batches.answered();
+    EXPECT_TRUE(batches.idle());
+}
+
 TEST(GroupCommit, KeepsToItsLimitsAndToTheOrder) {
     Batches batches({.items = 10, .bytes = 100});
     batches.add(1, 6, 10);
