@@ -72,6 +72,16 @@ TEST_F(WorkCommand, ACommandNeedNotReadItsStdin) {
     EXPECT_EQ(count("processed"), "2");
 }
 
+TEST_F(WorkCommand, WhatACommandLeavesRunningDoesNotHoldItsEvent) {
+    publish("T", 1);
+    // It keeps the command's stderr open.
+    EXPECT_EQ(work("sleep 600 > /dev/null & echo $! > sleeper").code, 0);
+    const pid_t sleeper = std::stoi(read_file("sleeper"));
+    EXPECT_EQ(kill(sleeper, 0), 0);
+    EXPECT_EQ(count("processed"), "1");
+    EXPECT_EQ(kill(sleeper, SIGKILL), 0);
+}
+
 TEST_F(WorkCommand, ACommandThatIsNotThereIsSaidBeforeAnythingIsTaken) {
     publish("T", 1);
     write_file("plain-file", "");
