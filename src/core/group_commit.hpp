@@ -20,7 +20,8 @@ public:
 
     void add(Item item, std::size_t count, std::size_t bytes) { waiting_.push_back({std::move(item), count, bytes}); }
 
-    /// The next batch, if there is something and not too many are on their way. The first item goes whatever its weight.
+    /// The next batch, if there is something and not too many are on their way. The first item goes whatever its
+    /// weight.
     std::vector<Item> next() {
         std::vector<Item> batch;
         if (in_flight_ == limits_.in_flight) {

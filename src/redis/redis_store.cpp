@@ -99,8 +99,12 @@ void RedisStore::upkeep(detail::UpkeepRequest request, Callback<detail::UpkeepRe
     }
     run(
         std::move(call), {}, [done](const Failure& failure) { done(failure); },
-        [done](const Reply& reply) { done(detail::UpkeepReply{reply.items.at(2).integer == 1}); });
-    sweep();
+        [this, done](const Reply& reply) {
+            if (reply.items.at(3).integer == 1) {
+                sweep();
+            }
+            done(detail::UpkeepReply{reply.items.at(2).integer == 1});
+        });
     keep_registered();
 }
 

@@ -221,6 +221,30 @@ TEST_F(RedisDelivery, AnEntryIsLookedAtOnceHoweverLongItIsThere) {
     EXPECT_EQ(redis({"ZCARD", keys().index}).integer, 10'000);
 }
 
+TEST_F(RedisDelivery, AnIdleWorkerSweepsOnlyWhenThereIsSomethingToSweep) {
+    const auto session = open();
+    session->publish({"long"}, 1h);
+    session->take();
+    const auto upkeep = [&] {
+        redis({"HSET", keys().meta, "swept", std::to_string(now_ms())});  // another worker swept just now
+        const auto before = calls_of("evalsha");
+        session->upkeep();
+        redis({"PING"});
+        session->upkeep();  // behind a sweep that the first one may have asked for
+        return calls_of("evalsha") - before;
+    };
+    upkeep();
+    EXPECT_EQ(upkeep(), 2) << "one command each";
+    session->publish({"short"}, 1ms);
+    pass(20ms);
+    EXPECT_GT(upkeep(), 2) << "something has expired";
+    redis({"HSET", keys().meta, "swept", "1"});
+    const auto before = calls_of("evalsha");
+    session->upkeep();
+    session->upkeep();
+    EXPECT_EQ(calls_of("evalsha") - before, 3) << "nobody has swept for long";
+}
+
 TEST_F(RedisDelivery, DeletedMetaDoesNotLeaveOldEntriesForEver) {
     const auto session = open();
     session->publish({"a", "b"}, 1ms);
