@@ -26,7 +26,7 @@ public:
     Result<R> wait() {
         std::unique_lock lock(state_->mutex);
         state_->answered.wait(lock, [this] { return state_->result.has_value(); });
-        return std::move(*state_->result);
+        return *std::move(state_->result);
     }
 
     /// Nothing when there was no answer in time.
@@ -35,7 +35,7 @@ public:
         if (!state_->answered.wait_until(lock, deadline, [this] { return state_->result.has_value(); })) {
             return std::nullopt;
         }
-        return std::move(*state_->result);
+        return std::move(state_->result);
     }
 
 private:

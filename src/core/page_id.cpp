@@ -55,8 +55,9 @@ std::optional<std::string> read_page_id(std::string_view identity, std::string_v
 
 std::optional<std::int64_t> parse_number(std::string_view text) {
     std::int64_t number = 0;
-    const auto* const end = text.data() + text.size();
-    const auto [last, error] = std::from_chars(text.data(), end, number);
+    const char* const begin = text.data();
+    const char* const end = begin + text.size();
+    const auto [last, error] = std::from_chars(begin, end, number);
     if (error != std::errc{} || last != end) {
         return std::nullopt;
     }

@@ -295,6 +295,7 @@ std::shared_ptr<Worker> QueueCore::worker_of(const std::string& group) {
 std::vector<std::shared_ptr<Worker>> QueueCore::workers() {
     const std::lock_guard lock(mutex_);
     std::vector<std::shared_ptr<Worker>> all;
+    all.reserve(workers_.size());
     for (const auto& [group, worker] : workers_) {
         all.push_back(worker);
     }

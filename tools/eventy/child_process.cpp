@@ -246,7 +246,7 @@ ChildOutcome run_child(const Program& program, const std::vector<std::string>& e
     const auto envp = pointers(environment);
     const pid_t parent = getpid();
     // Half the CPU of fork, which copies page tables; the child touches nothing of ours before it is another program.
-    const pid_t pid = vfork();  // NOLINT(clang-analyzer-security.insecureAPI.vfork)
+    const pid_t pid = vfork();  // NOLINT(clang-analyzer-security.insecureAPI.vfork,bugprone-unsafe-functions)
     if (pid < 0) {
         return {ChildOutcome::How::not_started, errno, {}};
     }

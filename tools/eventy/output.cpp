@@ -178,7 +178,7 @@ std::string printable(std::string_view text, std::size_t longest) {
 }
 
 std::string coloured(EventStatus status) {
-    const std::string word(to_string(status));
+    std::string word(to_string(status));
     if (!wants_colours(stdout)) {
         return word;
     }
@@ -198,6 +198,7 @@ std::string grouped(std::int64_t number) {
 
 std::string Table::str() const {
     std::vector<std::size_t> widths;
+    widths.reserve(columns_.size());
     for (const auto& column : columns_) {
         widths.push_back(width(column.name));
     }

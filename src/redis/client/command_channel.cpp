@@ -154,6 +154,7 @@ void CommandChannel::down(const Loss& loss) {
 
 void CommandChannel::tell_reconnected() {
     std::vector<std::uint64_t> tokens;
+    tokens.reserve(reconnect_watchers_.size());
     for (const auto& [token, watcher] : reconnect_watchers_) {
         tokens.push_back(token);
     }
@@ -182,8 +183,9 @@ void CommandChannel::tell_ended(std::vector<Pipeline::Ended> ended, errc code, c
             return;
         }
         const std::string applied = code == errc::timeout && one.written ? " (it may have been applied)" : "";
-        call(one.done, detail::Result<Reply>(detail::Failure{
-                           code, describe(one.command) + " at " + surroundings_.place + ": " + why + applied}));
+        std::string message = describe(one.command);
+        message.append(" at ").append(surroundings_.place).append(": ").append(why).append(applied);
+        call(one.done, detail::Result<Reply>(detail::Failure{code, std::move(message)}));
     }
 }
 

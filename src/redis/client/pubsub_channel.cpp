@@ -123,6 +123,7 @@ void PubSubChannel::down(const Loss& loss) {
         return;
     }
     std::vector<std::uint64_t> tokens;
+    tokens.reserve(ears_.size());
     for (const auto& [token, ear] : ears_) {
         tokens.push_back(token);
     }

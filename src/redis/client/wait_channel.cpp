@@ -166,6 +166,7 @@ void WaitChannel::up() {
         return;
     }
     std::vector<std::string> keys;
+    keys.reserve(waiters_.size());
     for (const auto& [key, woken] : waiters_) {
         keys.push_back(key);
     }
