@@ -114,6 +114,21 @@ public:
 
     QueueStats stats() const { return queue_->stats(); }
 
+    /// Takes an event up again that is ERROR, in each group that gave it up, with all the attempts of the policy; one
+    /// that waits for its next attempt is due at once. It is kept for `event_ttl` from now. False: it was neither.
+    /// Throws `EventNotFound`.
+    bool retry_event(EventId id) const { return queue_->retry_event(id); }
+    /// `retry_event` for all ERROR events that match, the newest first, in steps of up to 100; `progress` is called
+    /// after each on this thread. Those that fail again meanwhile are not taken up a second time. Returns how many it
+    /// were. A status in the filter other than `error`: `invalid_argument`.
+    std::int64_t retry_all(EventFilter filter = {}, std::function<void(const BulkProgress&)> progress = {}) const {
+        return queue_->retry_all(std::move(filter), progress);
+    }
+    /// Gives an event up, in each group that has not processed it yet: ERROR, and no handler will see it. One that is
+    /// running is not stopped, but its lease is lost (the handler's stop token fires), and its outcome changes nothing.
+    /// False: it was processed or given up before. `retry_event` takes it up again. Throws `EventNotFound`.
+    bool discard(EventId id) const { return queue_->discard(id); }
+
     /// Waits until nothing is pending, leased or due in any group; false: not within the time. In a handler of this
     /// queue: `would_deadlock`.
     bool wait_idle(milliseconds timeout) const { return queue_->wait_idle(timeout); }

@@ -74,6 +74,8 @@ struct ManagerOptions {
     milliseconds event_ttl = std::chrono::hours(24);
     std::optional<int> concurrency = {};
     bool lazy_connect = false;
+    RetryPolicy retry = {};
+    milliseconds handler_timeout{0};
 };
 
 /// `concurrency` counts the handlers of all queues of the manager.
@@ -85,6 +87,8 @@ struct RedisManagerOptions {
     std::optional<int> concurrency = {};
     milliseconds lease{10000};
     bool lazy_connect = false;
+    RetryPolicy retry = {};
+    milliseconds handler_timeout{0};
 };
 
 struct MemoryManagerOptions {
@@ -93,6 +97,8 @@ struct MemoryManagerOptions {
     std::string key_prefix = "eventy";
     milliseconds event_ttl = std::chrono::hours(24);
     std::optional<int> concurrency = {};
+    RetryPolicy retry = {};
+    milliseconds handler_timeout{0};
 };
 
 /// Throws as `RedisEventQueue`'s constructor.

@@ -6,6 +6,7 @@
 #include <eventy/log.hpp>
 #include <eventy/memory.hpp>
 #include <eventy/redis.hpp>
+#include <eventy/retry.hpp>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,6 +30,10 @@ struct RedisQueueOptions {
     /// For how long a worker that fell silent keeps its events. 50 ms to 1 day; renewed at a third of it.
     milliseconds lease{10000};
     bool lazy_connect = false;  ///< do not wait for the server in the constructor
+    RetryPolicy retry = {};     ///< what happens to events whose handler fails
+    /// How long a handler may run: then its stop token fires and the attempt has failed, whatever it still does. Its
+    /// thread is back when it returns. 0: as long as it likes; else up to 30 days.
+    milliseconds handler_timeout{0};
 };
 
 namespace detail {
@@ -39,7 +44,9 @@ QueueSettings settings_of(Options& options) {
                            .key_prefix = std::move(options.key_prefix),
                            .event_ttl = options.event_ttl,
                            .concurrency = options.concurrency,
-                           .lease = options.lease};
+                           .lease = options.lease,
+                           .retry = std::move(options.retry),
+                           .handler_timeout = options.handler_timeout};
     if constexpr (requires { options.lazy_connect; }) {
         settings.lazy_connect = options.lazy_connect;
     }
@@ -78,6 +85,8 @@ struct MemoryQueueOptions {
     milliseconds event_ttl = std::chrono::hours(24);
     std::optional<int> concurrency = {};
     milliseconds lease{10000};
+    RetryPolicy retry = {};
+    milliseconds handler_timeout{0};
 };
 
 /// A queue in this process's memory. Constructors only: pass and keep it as `EventQueue<T>`.

@@ -13,6 +13,15 @@ namespace eventy {
 /// Ids of one event type are dense, start at 1 and rise in the order of publishing.
 using EventId = std::int64_t;
 
+/// An attempt that ended in an error, or with its worker (a lost lease). Attempts of one run count from 1; a retry by
+/// hand begins a new one.
+struct FailedAttempt {
+    int attempt = 0;
+    Timestamp at = {};  ///< when it was known, Redis's clock
+    std::string group = {}, worker_id = {};
+    std::string error = {};  ///< up to 500 bytes
+};
+
 /// One event as it is stored.
 template <class T>
 struct QueueEvent {
@@ -27,6 +36,7 @@ struct QueueEvent {
     std::string last_error = {};                                 ///< why the last attempt failed; empty when none did
     std::string processed_by = {};                               ///< the worker that settled it; empty before that
     std::optional<Timestamp> started_at = {}, finished_at = {};  ///< of the attempt that settled it, Redis's clock
+    std::vector<FailedAttempt> failures = {};                    ///< oldest first, the last 20; not filled in a handler
 };
 
 /// Which events: all that hold. Both ends of the time range are included.
@@ -68,6 +78,7 @@ struct SubscriberInfo {
 struct GroupStats {
     std::int64_t lag = 0;  ///< events that this group has yet to process, leased ones left out
     std::optional<milliseconds> oldest_pending = {};  ///< age of the oldest of them
+    std::int64_t leased = 0;                          ///< events that its workers hold
 };
 
 struct QueueStats {
@@ -83,6 +94,12 @@ struct EventNotice {
     EventId event_id = 0;
     EventStatus status = EventStatus::pending;
     std::string worker_id = {};
+};
+
+/// How far a call over many events has come.
+struct BulkProgress {
+    std::int64_t done = 0;   ///< events that were changed
+    std::int64_t total = 0;  ///< how many there were to look at when it began
 };
 
 struct PublishOptions {

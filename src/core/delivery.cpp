@@ -1,6 +1,7 @@
 #include "core/delivery.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace eventy::detail {
 
@@ -19,8 +20,11 @@ void Delivery::reconnected() {
     renew_now_ = true;
 }
 
-void Delivery::taken(SteadyTime sent, const std::vector<Lease>& leases, bool more) {
+void Delivery::taken(SteadyTime sent, const std::vector<Lease>& leases, bool more, bool alone, bool alone_left) {
     taking_ = false;
+    alone_ = alone && !leases.empty() ? std::optional(key(leases.front())) : std::nullopt;
+    alone_left_since_ = alone_left ? std::optional(alone_left_since_.value_or(sent)) : std::nullopt;
+    draining_ = alone_left_since_ && sent - *alone_left_since_ >= settings_.lease;
     // A marker may have come while the take was on its way; `looking_` was cleared when it began.
     looking_ = looking_ || more;
     for (const auto& lease : leases) {
@@ -56,6 +60,10 @@ void Delivery::given_back(Lease lease) {
     }
 }
 
+void Delivery::still_running(SteadyDuration time) {
+    service_seconds_ = std::max(service_seconds_, std::chrono::duration<double>(time).count());
+}
+
 void Delivery::settled(Lease lease) {
     const auto entry = held_.find(key(lease));
     if (entry == held_.end()) {
@@ -63,6 +71,20 @@ void Delivery::settled(Lease lease) {
     }
     unfinished_ -= entry->second.finished ? 0 : 1;
     held_.erase(entry);
+    look_once_free();
+}
+
+/// Whether it holds what is to be alone, or lets what it holds run out to be free for that.
+bool Delivery::must_wait_for_held() const {
+    return (alone_ && held_.contains(*alone_)) || (draining_ && !held_.empty());
+}
+
+void Delivery::look_once_free() {
+    if (alone_ && !held_.contains(*alone_)) {
+        alone_.reset();
+        looking_ = true;
+    }
+    looking_ = looking_ || (draining_ && held_.empty());
 }
 
 std::vector<Lease> Delivery::renewed(SteadyTime sent, const std::vector<Lease>& leases, const StillHeld& still_held) {
@@ -82,6 +104,7 @@ std::vector<Lease> Delivery::renewed(SteadyTime sent, const std::vector<Lease>& 
             --unfinished_;
         }
     }
+    look_once_free();
     return lost;
 }
 
@@ -94,17 +117,38 @@ void Delivery::tick() {
     }
 }
 
+void Delivery::due_at(SteadyTime time) {
+    constexpr std::size_t most = 1000;  // of more, the latest are found by the look once a second
+    due_.insert(std::chrono::ceil<std::chrono::milliseconds>(time));
+    if (due_.size() > most) {
+        due_.erase(std::prev(due_.end()));
+    }
+}
+
+std::optional<SteadyTime> Delivery::next_due() const {
+    return due_.empty() ? std::nullopt : std::optional(*due_.begin());
+}
+
+bool Delivery::come_due(SteadyTime now) {
+    const auto later = due_.upper_bound(now);
+    const bool any = later != due_.begin();
+    due_.erase(due_.begin(), later);
+    looking_ = looking_ || any;
+    return any;
+}
+
 int Delivery::window() const {
+    const int threads = std::max(settings_.concurrency - lingering_, 0);
     if (service_seconds_ <= 0) {
-        return std::min(settings_.concurrency, settings_.most_held);
+        return std::min(threads, settings_.most_held);
     }
     const double ahead = std::chrono::duration<double>(settings_.prefetch).count() / service_seconds_;
-    const double window = settings_.concurrency * (1 + std::min(ahead, 1e6));
+    const double window = threads * (1 + std::min(ahead, 1e6));
     return static_cast<int>(std::min<double>(window, settings_.most_held));
 }
 
 int Delivery::next_take() {
-    if (!active_ || !looking_ || taking_) {
+    if (!active_ || !looking_ || taking_ || must_wait_for_held()) {
         return 0;
     }
     const int room = window() - unfinished_;
@@ -118,7 +162,9 @@ int Delivery::next_take() {
     return room;
 }
 
-bool Delivery::wants_wait() const { return active_ && !taking_ && !looking_ && window() > unfinished_; }
+bool Delivery::wants_wait() const {
+    return active_ && !taking_ && !looking_ && window() > unfinished_ && !must_wait_for_held();
+}
 
 std::vector<Lease> Delivery::next_renewal(SteadyTime now) {
     std::vector<Lease> leases;

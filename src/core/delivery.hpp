@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "store/store.hpp"
@@ -32,15 +33,25 @@ public:
     void stop();         // take nothing more
     void look();         // something may be takeable: a marker came, or upkeep says so
     void reconnected();  // renew what is held, then take
-    void taken(SteadyTime sent, const std::vector<Lease>&, bool more);
+    /// `alone`: the one lease of this take is to be worked on while nothing else is held. `alone_left`: such events
+    /// wait for a worker that holds nothing; after a lease's time of that, this one lets what it holds run out.
+    void taken(SteadyTime sent, const std::vector<Lease>&, bool more, bool alone = false, bool alone_left = false);
     void take_failed();
     void finished(Lease, SteadyDuration service_time);  // its handlers are done: to be settled
     void given_back(Lease);                             // it never began: to be settled as handed back
+    void still_running(SteadyDuration);                 // one that was begun so long ago
     void settled(Lease);                                // whatever the answer was: it is no longer held
     /// Tells which of them are lost though their handlers are not done; they are no longer held.
     std::vector<Lease> renewed(SteadyTime sent, const std::vector<Lease>&, const StillHeld&);
     void renewal_failed();
     void tick();  // once a second: what failed is tried again
+    /// A handler runs on though its event is settled or lost: its thread is not free for another one.
+    void lingering() { ++lingering_; }
+    void lingering_ended() { --lingering_; }
+    /// A delayed event is due then, by our own clock.
+    void due_at(SteadyTime);
+    /// Whether something is due now; it is told once.
+    bool come_due(SteadyTime now);
 
     // -- what to do -----------------------------------------------------------------------------------------------
     /// How many events to take now; 0: none. After a positive answer one of `taken` and `take_failed` must follow.
@@ -58,6 +69,7 @@ public:
     /// Until when the lease surely holds, by our own clock, counted from when its last renewal was sent.
     std::optional<SteadyTime> lease_until(Lease) const;
     int window() const;
+    std::optional<SteadyTime> next_due() const;
 
 private:
     // An id can be held twice for a moment, when its own lost lease was taken again: keyed by both.
@@ -67,6 +79,8 @@ private:
         bool finished = false;
     };
     static Key key(Lease lease) { return {lease.id, lease.epoch}; }
+    bool must_wait_for_held() const;
+    void look_once_free();
 
     Settings settings_;
     std::map<Key, Held> held_;
@@ -78,6 +92,11 @@ private:
     bool take_failed_ = false;
     bool renewing_ = false;
     bool renew_now_ = false;
+    int lingering_ = 0;
+    std::optional<Key> alone_;                    // held, and nothing beside it
+    std::optional<SteadyTime> alone_left_since_;  // when a take first passed over such an event
+    bool draining_ = false;                       // takes nothing until nothing is held
+    std::set<SteadyTime> due_;
 };
 
 }  // namespace eventy::detail

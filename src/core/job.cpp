@@ -1,11 +1,24 @@
 #include "core/job.hpp"
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
+#include "core/retry_decision.hpp"
 #include "core/running_scope.hpp"
 
 namespace eventy::detail {
+
+/// What the handlers of one event said together.
+struct HandlerOutcome {
+    std::string error = {};  // empty: all of them processed it
+    bool handed_back = false, rejected = false;
+    std::optional<milliseconds> retry_after = {};
+
+    void add(const std::string& why, const char* if_empty) {
+        error += (error.empty() ? "" : "; ") + (why.empty() ? std::string(if_empty) : why);
+    }
+};
 
 namespace {
 
@@ -47,18 +60,23 @@ private:
     bool entered_;
 };
 
-std::string call_one(const RawHandler& handler, const RawEvent& event, std::shared_ptr<void>& decoded,
-                     Context& context) {
+void call_one(const RawHandler& handler, const RawEvent& event, std::shared_ptr<void>& decoded, Context& context,
+              HandlerOutcome& outcome) {
     try {
         handler(event, decoded, context);
-        return {};
     } catch (const HandBack&) {
-        throw;
+        outcome.handed_back = true;
+    } catch (const Retry& retry) {
+        outcome.retry_after = std::max(outcome.retry_after.value_or(milliseconds(0)),
+                                       std::clamp(retry.after, milliseconds(0), longest_backoff));
+        outcome.add(retry.reason, "the handler asked for a retry");
+    } catch (const Reject& reject) {
+        outcome.rejected = true;
+        outcome.add(reject.reason, "the handler rejected the event");
     } catch (const std::exception& error) {
-        const std::string what = error.what();
-        return what.empty() ? "the handler threw an exception without words" : what;
+        outcome.add(error.what(), "the handler threw an exception without words");
     } catch (...) {
-        return "the handler threw something that is no std::exception";
+        outcome.add({}, "the handler threw something that is no std::exception");
     }
 }
 
@@ -88,6 +106,7 @@ void Job::run() {
     if (!state_.compare_exchange_strong(expected, State::running)) {
         return;
     }
+    started_.store(report.started, std::memory_order_relaxed);
     call_subscribers(report);
     report.finished = std::chrono::steady_clock::now();
     host_->report(std::move(report));
@@ -99,6 +118,7 @@ void Job::call_subscribers(JobReport& report) {
     const RawEvent raw = to_raw_event(std::move(event_));
     std::shared_ptr<void> decoded;
     bool met_somebody = false;
+    HandlerOutcome outcome;
     for (const auto& subscription : host_->subscriptions()) {
         const GatePass pass(subscription->gate());
         if (!pass.entered()) {
@@ -106,26 +126,42 @@ void Job::call_subscribers(JobReport& report) {
         }
         met_somebody = true;
         for (const auto& handler : subscription->handlers()) {
-            std::string error;
-            try {
-                error = call_one(handler, raw, decoded, context);
-            } catch (const HandBack&) {
-                report.verdict = Verdict::handed_back;
-                report.error.clear();
+            call_one(handler, raw, decoded, context, outcome);
+            if (!decoded && !outcome.handed_back) {
+                outcome.rejected = true;  // the payload could not be read: the next one could not do it either
+            }
+            if (!decoded || outcome.handed_back) {
+                decide(report, outcome);
                 return;
-            }
-            if (!error.empty()) {
-                report.verdict = Verdict::failed;
-                report.error += report.error.empty() ? error : "; " + error;
-            }
-            if (!decoded) {
-                return;  // the payload could not be read: it will not be readable to the next one either
             }
         }
     }
-    if (!met_somebody) {
+    outcome.handed_back = !met_somebody;
+    decide(report, outcome);
+}
+
+void Job::decide(JobReport& report, const HandlerOutcome& outcome) {
+    if (outcome.handed_back) {
         report.verdict = Verdict::handed_back;
+        return;
     }
+    if (outcome.error.empty()) {
+        return;
+    }
+    report.verdict = Verdict::failed;
+    report.error = outcome.error;
+    const auto wait = outcome.rejected      ? std::nullopt
+                      : outcome.retry_after ? outcome.retry_after
+                                            : host_->next_attempt_after(attempt(), report.error);
+    if (wait) {
+        report.verdict = Verdict::retry;
+        report.delay = *wait;
+    }
+}
+
+std::optional<std::chrono::steady_clock::time_point> Job::started() const {
+    const auto time = started_.load(std::memory_order_relaxed);
+    return time == std::chrono::steady_clock::time_point() ? std::nullopt : std::optional(time);
 }
 
 }  // namespace eventy::detail

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -20,6 +21,7 @@ struct JobReport {
     std::shared_ptr<Job> job;
     Verdict verdict = Verdict::processed;
     std::string error = {};
+    milliseconds delay{0};  // of Verdict::retry
     std::chrono::steady_clock::time_point started = {}, finished = {};
     bool deferred = false;  // not begun, because its lease may have run out: ask again once it is renewed
 };
@@ -31,6 +33,8 @@ public:
     /// In the order of subscription.
     virtual std::vector<std::shared_ptr<SubscriptionState>> subscriptions() const = 0;
     virtual void report(JobReport) = 0;
+    /// What the retry policy says of a failed attempt; nullopt: give up. May add to the error.
+    virtual std::optional<milliseconds> next_attempt_after(int attempt, std::string& error) const = 0;
     /// Wait for Redis; throw LeaseLost and what calls throw.
     virtual void extend(Lease, milliseconds) = 0;
     virtual void report_progress(Lease, double fraction, std::string note) = 0;
@@ -53,17 +57,22 @@ public:
     /// The lease is lost, or the time for closing is up.
     void request_stop() { stop_.request_stop(); }
     void set_lease_until(std::chrono::steady_clock::time_point);
+    std::chrono::steady_clock::time_point made() const { return made_; }
+    /// When its handlers were first called; nothing before that.
+    std::optional<std::chrono::steady_clock::time_point> started() const;
     std::stop_token stop_token() const { return stop_.get_token(); }
 
 private:
     enum class State { waiting, running, cancelled };
     void call_subscribers(JobReport&);
+    void decide(JobReport&, const struct HandlerOutcome&);
 
     StoredEvent event_;
     std::int64_t epoch_;
     std::shared_ptr<JobHost> host_;
+    const std::chrono::steady_clock::time_point made_ = std::chrono::steady_clock::now();
     std::atomic<State> state_{State::waiting};
-    std::atomic<std::chrono::steady_clock::time_point> lease_until_{};
+    std::atomic<std::chrono::steady_clock::time_point> lease_until_{}, started_{};
     std::stop_source stop_;
 };
 

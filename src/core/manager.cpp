@@ -137,14 +137,16 @@ namespace {
 // Options by reference: were they moved into it, the move could come before the caller reads the client in them.
 std::shared_ptr<detail::Manager> manager_on(std::shared_ptr<detail::Backend> backend,
                                             const RedisManagerOptions& options) {
-    return std::make_shared<detail::Manager>(std::move(backend),
-                                             detail::ManagerSettings{.format = options.serializer,
-                                                                     .queues = {.event_type = {},
-                                                                                .key_prefix = options.key_prefix,
-                                                                                .event_ttl = options.event_ttl,
-                                                                                .concurrency = options.concurrency,
-                                                                                .lease = options.lease,
-                                                                                .lazy_connect = options.lazy_connect}});
+    return std::make_shared<detail::Manager>(
+        std::move(backend), detail::ManagerSettings{.format = options.serializer,
+                                                    .queues = {.event_type = {},
+                                                               .key_prefix = options.key_prefix,
+                                                               .event_ttl = options.event_ttl,
+                                                               .concurrency = options.concurrency,
+                                                               .lease = options.lease,
+                                                               .lazy_connect = options.lazy_connect,
+                                                               .retry = options.retry,
+                                                               .handler_timeout = options.handler_timeout}});
 }
 
 }  // namespace
@@ -163,17 +165,22 @@ MemoryQueueManager::MemoryQueueManager(MemoryManagerOptions options)
                                      .serializer = options.serializer,
                                      .key_prefix = std::move(options.key_prefix),
                                      .event_ttl = options.event_ttl,
-                                     .concurrency = options.concurrency})}) {}
+                                     .concurrency = options.concurrency,
+                                     .retry = std::move(options.retry),
+                                     .handler_timeout = options.handler_timeout})}) {}
 
 QueueManager open_manager(std::string_view url, ManagerOptions options) {
     const bool in_memory = url == "memory://";
     auto backend = in_memory ? memory::Store().backend() : redis::Client(redis::ClientOptions::from_url(url)).backend();
-    return QueueManager(QueueManager::Parts{manager_on(std::move(backend), {.redis_client = {},
-                                                                            .serializer = options.serializer,
-                                                                            .key_prefix = std::move(options.key_prefix),
-                                                                            .event_ttl = options.event_ttl,
-                                                                            .concurrency = options.concurrency,
-                                                                            .lazy_connect = options.lazy_connect})});
+    return QueueManager(
+        QueueManager::Parts{manager_on(std::move(backend), {.redis_client = {},
+                                                            .serializer = options.serializer,
+                                                            .key_prefix = std::move(options.key_prefix),
+                                                            .event_ttl = options.event_ttl,
+                                                            .concurrency = options.concurrency,
+                                                            .lazy_connect = options.lazy_connect,
+                                                            .retry = std::move(options.retry),
+                                                            .handler_timeout = options.handler_timeout})});
 }
 
 }  // namespace eventy

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "core/retry_decision.hpp"
+
 namespace eventy::detail {
 
 namespace {
@@ -11,6 +13,7 @@ constexpr std::size_t longest_name = 200;
 constexpr auto longest_ttl = std::chrono::hours(24) * 36525;  // 100 years
 constexpr auto shortest_lease = milliseconds(50);
 constexpr auto longest_lease = std::chrono::hours(24);
+constexpr auto longest_handler_timeout = std::chrono::hours(24 * 30);
 constexpr int most_handlers = 1024;
 
 [[noreturn]] void refuse(const std::string& message) { throw Error(errc::invalid_argument, message); }
@@ -100,6 +103,11 @@ void check_settings(const QueueSettings& settings) {
     if (settings.lease < shortest_lease || settings.lease > longest_lease) {
         refuse("lease is " + std::to_string(settings.lease.count()) + " ms; it must be 50 ms to 1 day");
     }
+    if (settings.handler_timeout < milliseconds(0) || settings.handler_timeout > longest_handler_timeout) {
+        refuse("handler_timeout is " + std::to_string(settings.handler_timeout.count()) +
+               " ms; it must be 0 (none) to 30 days");
+    }
+    check_policy(settings.retry);
 }
 
 void check_limit(std::int64_t limit) {

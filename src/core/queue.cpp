@@ -23,10 +23,14 @@ std::vector<Receipt> Queue::publish(std::vector<std::string> payloads, const Pub
     return core_->publish(std::move(payloads), options);
 }
 
+void Queue::throw_not_found(EventId id) const {
+    throw EventNotFound(errc::event_not_found, describe_event(id) + " does not exist: it never did, or it expired");
+}
+
 RawEvent Queue::get_event(EventId id) const {
     auto found = core_->get(std::span(&id, 1));
     if (found.empty() || !found.front()) {
-        throw EventNotFound(errc::event_not_found, describe_event(id) + " does not exist: it never did, or it expired");
+        throw_not_found(id);
     }
     return *std::move(found.front());
 }
@@ -89,6 +93,52 @@ Subscription Queue::watch(std::function<void(const EventNotice&)> callback) cons
 }
 
 QueueStats Queue::stats() const { return core_->stats(); }
+
+bool Queue::retry_event(EventId id) const {
+    switch (core_->retry({id}, true).at(0)) {
+        case ByHand::done: return true;
+        case ByHand::unchanged: return false;
+        case ByHand::gone: break;
+    }
+    throw_not_found(id);
+}
+
+std::int64_t Queue::retry_all(EventFilter filter, const std::function<void(const BulkProgress&)>& progress) const {
+    if (filter.status.value_or(EventStatus::error) != EventStatus::error) {
+        throw Error(errc::invalid_argument, "retry_all() takes up events that are ERROR; the filter says " +
+                                                std::string(to_string(*filter.status)));
+    }
+    filter.status = EventStatus::error;
+    constexpr std::int64_t step = 100;
+    BulkProgress so_far{.done = 0, .total = core_->count(filter)};
+    PageRequest page{.limit = step};
+    do {
+        const auto found = core_->search(filter, page);
+        std::vector<EventId> ids;
+        ids.reserve(found.items.size());
+        for (const auto& item : found.items) {
+            ids.push_back(item.event.id);
+        }
+        if (!ids.empty()) {
+            const auto outcomes = core_->retry(std::move(ids), false);
+            so_far.done += std::count(outcomes.begin(), outcomes.end(), ByHand::done);
+            if (progress) {
+                progress(so_far);
+            }
+        }
+        page.page_id = found.next_page_id;
+    } while (page.page_id);
+    return so_far.done;
+}
+
+bool Queue::discard(EventId id) const {
+    switch (core_->discard({id}).at(0)) {
+        case ByHand::done: return true;
+        case ByHand::unchanged: return false;
+        case ByHand::gone: break;
+    }
+    throw_not_found(id);
+}
 
 bool Queue::wait_idle(milliseconds timeout) const { return core_->wait_idle(timeout); }
 

@@ -244,9 +244,37 @@ std::int64_t QueueCore::count(const EventFilter& filter) {
     });
 }
 
-QueueStats QueueCore::stats() {
-    return call<QueueStats>("read statistics",
-                            [](Store& store, Deadline deadline, auto done) { store.stats(deadline, std::move(done)); });
+QueueStats QueueCore::stats(bool by_status) {
+    return call<QueueStats>("read statistics", [by_status](Store& store, Deadline deadline, auto done) {
+        store.stats(by_status, deadline, std::move(done));
+    });
+}
+
+/// At one moment: an event that is retried goes back and forth between leased and pending.
+bool QueueCore::idle() {
+    const auto groups = stats(false).groups;
+    if (groups.empty()) {
+        return count({.status = EventStatus::pending}) == 0;
+    }
+    return std::all_of(groups.begin(), groups.end(),
+                       [](const auto& group) { return group.second.lag + group.second.leased == 0; });
+}
+
+std::vector<ByHand> QueueCore::retry(std::vector<EventId> ids, bool delayed_too) {
+    RetryRequest request{.ids = std::move(ids), .ttl = context_->settings.event_ttl, .delayed_too = delayed_too};
+    return call<std::vector<ByHand>>("retry events", [request](Store& store, Deadline deadline, auto done) {
+        store.retry(request, deadline, std::move(done));
+    });
+}
+
+std::vector<ByHand> QueueCore::discard(std::vector<EventId> ids) {
+    DiscardRequest request{.ids = std::move(ids),
+                           .ttl = context_->settings.event_ttl,
+                           .worker_id = context_->worker_id,
+                           .reason = "discarded by hand"};
+    return call<std::vector<ByHand>>("discard events", [request](Store& store, Deadline deadline, auto done) {
+        store.discard(request, deadline, std::move(done));
+    });
 }
 
 std::vector<SubscriberInfo> QueueCore::subscribers() {
@@ -269,7 +297,7 @@ bool QueueCore::wait_idle(milliseconds timeout) {
     const auto deadline = steady_clock::now() + timeout;
     auto pause = milliseconds(1);
     for (;;) {
-        if (count({.status = EventStatus::pending}) == 0 && count({.status = EventStatus::processing}) == 0) {
+        if (idle()) {
             return true;
         }
         const auto now = steady_clock::now();

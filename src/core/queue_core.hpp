@@ -38,7 +38,9 @@ public:
     std::vector<std::optional<RawEvent>> get(std::span<const EventId>);
     RawPage search(const EventFilter&, const PageRequest&);
     std::int64_t count(const EventFilter&);
-    QueueStats stats();
+    QueueStats stats(bool by_status = true);
+    std::vector<ByHand> retry(std::vector<EventId>, bool delayed_too);
+    std::vector<ByHand> discard(std::vector<EventId>);
     /// Into the registry; waits for it unless the queue connects lazily.
     void register_type();
     std::vector<SubscriberInfo> subscribers();
@@ -64,6 +66,7 @@ private:
     };
 
     void require_open(const char* doing) const;
+    bool idle();
     /// Runs `start(store, deadline, callback)` on the I/O thread.
     template <class R, class F>
     R call(const char* doing, F start);

@@ -37,10 +37,10 @@ std::string headers_to_text(const std::map<std::string, std::string>& headers) {
 }
 
 RawEvent to_raw_event(StoredEvent stored) {
-    return {QueueEvent<std::string>{stored.id, std::move(stored.payload), stored.status, stored.created_at,
-                                    std::move(stored.worker_id), stored.attempt, std::move(stored.key),
-                                    headers_from_text(stored.headers), std::move(stored.last_error),
-                                    std::move(stored.processed_by), stored.started_at, stored.finished_at},
+    return {QueueEvent<std::string>{
+                stored.id, std::move(stored.payload), stored.status, stored.created_at, std::move(stored.worker_id),
+                stored.attempt, std::move(stored.key), headers_from_text(stored.headers), std::move(stored.last_error),
+                std::move(stored.processed_by), stored.started_at, stored.finished_at, std::move(stored.failures)},
             std::move(stored.unreadable)};
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/log.hpp"
 #include "core/answer.hpp"
+#include "core/retry_decision.hpp"
 
 namespace eventy::detail {
 
@@ -14,6 +15,7 @@ namespace {
 constexpr auto look_interval = std::chrono::seconds(1);
 // Two looks may be missed before a subscriber counts as gone.
 constexpr auto subscriber_ttl = milliseconds(3500);
+constexpr auto longest_wait_in_hand = milliseconds(500);
 constexpr int most_events_a_take = 1000;
 constexpr std::int64_t most_bytes_a_take = std::int64_t{16} * 1024 * 1024;
 
@@ -30,7 +32,9 @@ Worker::Worker(std::shared_ptr<QueueContext> context, std::string group, const v
       delivery_(delivery_settings(*context_)),
       settlements_({.items = 500, .bytes = std::size_t{4} * 1024 * 1024}),
       upkeep_timer_(context_->backend->io().context()),
-      renewal_timer_(context_->backend->io().context()) {}
+      renewal_timer_(context_->backend->io().context()),
+      handler_timer_(context_->backend->io().context()),
+      due_timer_(context_->backend->io().context()) {}
 
 // -- subscriptions ---------------------------------------------------------------------------------------------------
 
@@ -107,6 +111,8 @@ void Worker::pump() {
     }
     follow_wait();
     arm_renewal_timer();
+    arm_handler_timer();
+    arm_due_timer();
     tell_progress_of_stop();
 }
 
@@ -153,7 +159,9 @@ void Worker::take(int count) {
                            .max_bytes = most_bytes_a_take,
                            .lease = context_->settings.lease,
                            .ttl = context_->settings.event_ttl,
-                           .worker_id = context_->worker_id},
+                           .worker_id = context_->worker_id,
+                           .max_lost_leases = context_->settings.retry.max_lost_leases,
+                           .holding = static_cast<int>(delivery_.held())},
                           [weak = weak_from_this(), sent](Result<TakeReply> reply) {
                               const auto self = weak.lock();
                               if (!self) {
@@ -189,7 +197,7 @@ void Worker::on_taken(SteadyTime sent, TakeReply reply) {
         leases.push_back(jobs.back()->lease());
         jobs_.emplace(key(leases.back()), jobs.back());
     }
-    delivery_.taken(sent, leases, reply.more);
+    delivery_.taken(sent, leases, reply.more, reply.alone, reply.alone_left);
     if (delivery_.active()) {
         submit(jobs);
     } else {
@@ -208,17 +216,28 @@ void Worker::submit(const std::vector<std::shared_ptr<Job>>& jobs) {
     }
 }
 
-void Worker::hand_back_unstarted() {
+void Worker::hand_back_unstarted(SteadyTime made_before) {
     const auto now = std::chrono::steady_clock::now();
     std::vector<Lease> unstarted;
     for (const auto& [lease, job] : jobs_) {
-        if (job->cancel()) {
+        if (job->made() < made_before && job->cancel()) {
             unstarted.push_back(job->lease());
         }
     }
     for (const auto& lease : unstarted) {
-        settle({lease, Verdict::handed_back, {}, now, now});
+        settle({.lease = lease, .verdict = Verdict::handed_back, .error = {}, .started = now, .finished = now});
     }
+}
+
+/// After quick events came a slow one: what was taken ahead lies behind it, and another worker may be idle.
+void Worker::hand_back_what_waits_too_long() {
+    const auto now = std::chrono::steady_clock::now();
+    for (const auto& [lease, job] : jobs_) {
+        if (const auto started = job->started()) {
+            delivery_.still_running(now - *started);
+        }
+    }
+    hand_back_unstarted(now - longest_wait_in_hand);
 }
 
 // -- what the handlers say -------------------------------------------------------------------------------------------
@@ -243,12 +262,19 @@ void Worker::on_reports() {
     }
     for (auto& report : reports) {
         const Lease lease = report.job->lease();
-        if (!delivery_.holds(lease)) {
-            jobs_.erase(key(lease));  // lost meanwhile: whatever it did, the event is somebody else's now
+        if (lingering_.erase(report.job) > 0) {
+            delivery_.lingering_ended();  // whatever it did, its outcome is stored or somebody else's
+        } else if (!delivery_.holds(lease)) {
+            continue;  // lost before it began
         } else if (report.deferred) {
             deferred_.emplace(key(lease), report.job);
         } else {
-            settle({lease, report.verdict, std::move(report.error), report.started, report.finished});
+            settle({.lease = lease,
+                    .verdict = report.verdict,
+                    .error = std::move(report.error),
+                    .delay = report.delay,
+                    .started = report.started,
+                    .finished = report.finished});
         }
     }
     pump();
@@ -272,8 +298,12 @@ void Worker::send_settlements(std::vector<Finished> batch) {
     SettleRequest request{.group = group_, .worker_id = context_->worker_id, .ttl = context_->settings.event_ttl};
     request.settlements.reserve(batch.size());
     for (const auto& finished : batch) {
-        request.settlements.push_back(
-            {finished.lease, finished.verdict, finished.error, ago(finished.started), ago(finished.finished)});
+        request.settlements.push_back({.lease = finished.lease,
+                                       .verdict = finished.verdict,
+                                       .error = finished.error,
+                                       .started_ago = ago(finished.started),
+                                       .finished_ago = ago(finished.finished),
+                                       .delay = finished.delay});
     }
     context_->store->settle(std::move(request),
                             [weak = weak_from_this(), batch = std::move(batch)](Result<StillHeld> result) {
@@ -292,12 +322,15 @@ void Worker::on_settled(const std::vector<Finished>& batch, Result<StillHeld> re
         return;
     }
     const auto& accepted = result.value();
+    const auto now = std::chrono::steady_clock::now();  // not before the server's clock read the delays
     for (std::size_t i = 0; i < batch.size(); ++i) {
         delivery_.settled(batch[i].lease);
         if ((i >= accepted.size() || !accepted[i]) && batch[i].verdict != Verdict::handed_back) {
             log(LogLevel::warning, "the lease of event " + std::to_string(batch[i].lease.id) + " of " +
                                        context_->describe() +
                                        " was lost before its outcome could be stored; another worker has it");
+        } else if (batch[i].verdict == Verdict::retry) {
+            delivery_.due_at(now + batch[i].delay);
         }
     }
 }
@@ -368,12 +401,93 @@ void Worker::lose(Lease lease) {
     }
     log(LogLevel::warning, "the lease of event " + std::to_string(lease.id) + " of " + context_->describe() +
                                " was lost; its handler is asked to stop");
-    const bool unstarted = job->second->cancel();
-    job->second->request_stop();
-    deferred_.erase(key(lease));
-    if (unstarted) {
-        jobs_.erase(job);
+    if (!job->second->cancel()) {
+        linger(job->second);
     }
+    deferred_.erase(key(lease));
+    jobs_.erase(job);
+}
+
+/// Its handlers run, and whatever they do has no effect any more.
+void Worker::linger(const std::shared_ptr<Job>& job) {
+    lingering_.insert(job);
+    delivery_.lingering();
+    job->request_stop();
+}
+
+std::optional<milliseconds> Worker::next_attempt_after(int attempt, std::string& error) const {
+    return detail::next_attempt_after(context_->settings.retry, attempt, error, random_share());
+}
+
+// -- times -----------------------------------------------------------------------------------------------------------
+
+void Worker::arm_handler_timer() {
+    const auto timeout = context_->settings.handler_timeout;
+    if (handler_timer_armed_ || timeout == milliseconds(0) || jobs_.empty()) {
+        return;
+    }
+    handler_timer_armed_ = true;
+    handler_timer_.expires_after(std::clamp(timeout / 10, milliseconds(5), milliseconds(1000)));
+    handler_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+        const auto self = weak.lock();
+        if (self && !error) {
+            self->handler_timer_armed_ = false;
+            self->time_out_handlers();
+            self->pump();
+        }
+    });
+}
+
+/// The attempt counts as failed now: a handler that never returns must not keep its event for ever.
+void Worker::time_out_handlers() {
+    const auto timeout = context_->settings.handler_timeout;
+    const auto now = std::chrono::steady_clock::now();
+    std::vector<std::shared_ptr<Job>> late;
+    for (const auto& [lease, job] : jobs_) {
+        const auto started = job->started();
+        if (started && *started + timeout <= now) {
+            late.push_back(job);
+        }
+    }
+    for (const auto& job : late) {
+        std::string error =
+            "the handler ran longer than the handler_timeout of " + std::to_string(timeout.count()) + " ms";
+        log(LogLevel::warning, "event " + std::to_string(job->lease().id) + " of " + context_->describe() + ": " +
+                                   error + "; the attempt has failed, and its handler is asked to stop");
+        const auto wait = next_attempt_after(job->attempt(), error);
+        linger(job);
+        settle({.lease = job->lease(),
+                .verdict = wait ? Verdict::retry : Verdict::failed,
+                .error = std::move(error),
+                .delay = wait.value_or(milliseconds(0)),
+                .started = *job->started(),
+                .finished = now});
+    }
+}
+
+void Worker::arm_due_timer() {
+    const auto next = delivery_.next_due();
+    if (next == due_timer_at_) {
+        return;
+    }
+    due_timer_at_ = next;
+    due_timer_.cancel();
+    if (!next) {
+        return;
+    }
+    due_timer_.expires_at(*next);
+    due_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+        const auto self = weak.lock();
+        if (!self || error || !self->context_->store) {
+            return;
+        }
+        self->due_timer_at_.reset();
+        const bool due = self->delivery_.come_due(std::chrono::steady_clock::now());
+        self->pump();
+        if (due && !self->delivery_.taking()) {
+            self->context_->store->nudge(self->group_);  // no room here: somebody else may have some
+        }
+    });
 }
 
 void Worker::extend(Lease lease, milliseconds time) {
@@ -449,6 +563,7 @@ void Worker::arm_upkeep_timer() {
             return;
         }
         self->delivery_.tick();
+        self->hand_back_what_waits_too_long();
         for (auto& finished : std::exchange(self->to_retry_, {})) {
             const std::size_t bytes = finished.error.size() + 64;
             self->settlements_.add(std::move(finished), 1, bytes);
@@ -490,13 +605,14 @@ void Worker::request_stop_of_running() {
 }
 
 void Worker::tell_progress_of_stop() {
-    // Lost ones whose handlers still run stay in jobs_ until they report.
-    if (on_handlers_ended_ && jobs_.empty()) {
+    if (on_handlers_ended_ && jobs_.empty() && lingering_.empty()) {
         std::exchange(on_handlers_ended_, nullptr)();
     }
     if (on_drained_ && !on_handlers_ended_ && delivery_.held() == 0 && !delivery_.taking() && removals_ == 0) {
         upkeep_timer_.cancel();
         renewal_timer_.cancel();
+        handler_timer_.cancel();
+        due_timer_.cancel();
         std::exchange(on_drained_, nullptr)();
     }
 }

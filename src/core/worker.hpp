@@ -5,6 +5,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -40,6 +42,7 @@ public:
     // JobHost, on the handlers' threads:
     std::vector<std::shared_ptr<SubscriptionState>> subscriptions() const override;
     void report(JobReport) override;
+    std::optional<milliseconds> next_attempt_after(int attempt, std::string& error) const override;
     void extend(Lease, milliseconds) override;
     void report_progress(Lease, double fraction, std::string note) override;
     const std::string& worker_id() const override { return context_->worker_id; }
@@ -51,7 +54,8 @@ private:
         Lease lease;
         Verdict verdict;
         std::string error;
-        SteadyTime started, finished;
+        milliseconds delay{0};
+        SteadyTime started{}, finished{};
     };
     static LeaseKey key(Lease lease) { return {lease.id, lease.epoch}; }
 
@@ -59,7 +63,8 @@ private:
     void take(int count);
     void on_taken(SteadyTime sent, TakeReply);
     void submit(const std::vector<std::shared_ptr<Job>>&);
-    void hand_back_unstarted();
+    void hand_back_unstarted(SteadyTime made_before = SteadyTime::max());
+    void hand_back_what_waits_too_long();
     void on_reports();
     void settle(Finished);
     void send_settlements(std::vector<Finished>);
@@ -68,7 +73,11 @@ private:
     void renew_if_due();
     void on_renewed(SteadyTime sent, const std::vector<Lease>&, const StillHeld&);
     void lose(Lease);
+    void linger(const std::shared_ptr<Job>&);
     void arm_renewal_timer();
+    void time_out_handlers();
+    void arm_handler_timer();
+    void arm_due_timer();
     void upkeep();
     void arm_upkeep_timer();
     void tell_progress_of_stop();
@@ -88,10 +97,12 @@ private:
     Delivery delivery_;
     std::map<LeaseKey, std::shared_ptr<Job>> jobs_;  // taken and not reported yet
     std::map<LeaseKey, std::shared_ptr<Job>> deferred_;
+    std::set<std::shared_ptr<Job>> lingering_;  // their events are settled or lost, and their handlers still run
     GroupCommit<Finished> settlements_;
     std::vector<Finished> to_retry_;
-    boost::asio::steady_timer upkeep_timer_, renewal_timer_;
-    bool upkeep_running_ = false, renewal_timer_armed_ = false, waiting_ = false;
+    boost::asio::steady_timer upkeep_timer_, renewal_timer_, handler_timer_, due_timer_;
+    bool upkeep_running_ = false, renewal_timer_armed_ = false, handler_timer_armed_ = false, waiting_ = false;
+    std::optional<SteadyTime> due_timer_at_;
     int removals_ = 0;          // of subscribers, on their way
     std::string last_failure_;  // so that a lasting one is not logged every second
     std::function<void()> on_handlers_ended_, on_drained_;

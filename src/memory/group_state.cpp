@@ -19,12 +19,16 @@ bool GroupState::holds(const Lease& lease) const {
     return hold != held_.end() && hold->second.kind != Kind::delayed && hold->second.epoch == lease.epoch;
 }
 
-std::optional<EventId> GroupState::overdue(std::int64_t now) const {
-    return leases_.empty() || leases_.begin()->first > now ? std::nullopt : std::optional(leases_.begin()->second);
+std::vector<EventId> GroupState::first_of(const Queue& queue, std::int64_t now, std::size_t most) {
+    std::vector<EventId> ids;
+    for (auto entry = queue.begin(); entry != queue.end() && entry->first <= now && ids.size() < most; ++entry) {
+        ids.push_back(entry->second);
+    }
+    return ids;
 }
 
-std::optional<EventId> GroupState::due(std::int64_t now) const {
-    return delayed_.empty() || delayed_.begin()->first > now ? std::nullopt : std::optional(delayed_.begin()->second);
+bool GroupState::takeable(std::int64_t now) const {
+    return backlog_ > 0 || !overdue(now, 1).empty() || !due(now, 1).empty();
 }
 
 std::optional<EventId> GroupState::oldest_delayed() const {
@@ -36,6 +40,11 @@ std::optional<EventId> GroupState::oldest_delayed() const {
 int GroupState::lost_leases(EventId id) const {
     const auto hold = held_.find(id);
     return hold == held_.end() ? 0 : hold->second.lost + (hold->second.kind == Kind::leased ? 1 : 0);
+}
+
+int GroupState::attempt(EventId id) const {
+    const auto hold = held_.find(id);
+    return hold == held_.end() ? 1 : hold->second.attempt;
 }
 
 GroupState::Queue& GroupState::queue_of(Kind kind) {
@@ -88,18 +97,62 @@ void GroupState::give_up(EventId id) {
     dead_.insert(id);
 }
 
-void GroupState::hand_back(EventId id) {
-    Hold hold = release(id);
+void GroupState::delay(EventId id, Hold hold, std::int64_t due) {
     hold.kind = Kind::delayed;
-    hold.until = 0;
+    hold.until = due;
     held_.emplace(id, hold);
-    delayed_.emplace(hold.until, id);
+    delayed_.emplace(due, id);
+}
+
+void GroupState::hand_back(EventId id) { delay(id, release(id), 0); }
+
+void GroupState::retry_at(EventId id, std::int64_t due) {
+    Hold hold = release(id);
+    ++hold.attempt;
+    hold.lost = 0;  // it let its worker live
+    delay(id, hold, due);
+}
+
+bool GroupState::discard(EventId id) {
+    if (held_.contains(id)) {
+        give_up(id);
+        return true;
+    }
+    if (id <= cursor_ || dead_.contains(id)) {
+        return false;
+    }
+    --backlog_;
+    dead_.insert(id);
+    return true;
+}
+
+bool GroupState::revive(EventId id) {
+    if (dead_.erase(id) == 0) {
+        return false;
+    }
+    if (id > cursor_) {
+        ++backlog_;
+    } else {
+        delay(id, Hold(), 0);
+    }
+    return true;
+}
+
+bool GroupState::hasten(EventId id) {
+    const auto hold = held_.find(id);
+    if (hold == held_.end() || hold->second.kind != Kind::delayed) {
+        return false;
+    }
+    delay(id, release(id), 0);
+    return true;
 }
 
 void GroupState::expired(EventId id) {
     if (id > cursor_) {
-        --backlog_;
-        count_expired();
+        if (dead_.erase(id) == 0) {
+            --backlog_;
+            count_expired();
+        }
     } else if (const auto hold = held_.find(id); hold == held_.end()) {
         dead_.erase(id);
     } else if (hold->second.kind == Kind::delayed) {

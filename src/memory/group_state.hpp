@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "store/store.hpp"
 
@@ -23,17 +24,19 @@ public:
     EventStatus status(EventId) const;
     bool holds(const Lease&) const;
 
-    /// The lease that ran out first; a delayed event that is due, in the order of due times and ids.
-    std::optional<EventId> overdue(std::int64_t now) const;
-    std::optional<EventId> due(std::int64_t now) const;
-    bool takeable(std::int64_t now) const { return overdue(now) || due(now) || backlog_ > 0; }
+    /// The first so many leases that ran out; delayed events that are due, in the order of due times and ids.
+    std::vector<EventId> overdue(std::int64_t now, std::size_t most) const { return first_of(leases_, now, most); }
+    std::vector<EventId> due(std::int64_t now, std::size_t most) const { return first_of(delayed_, now, most); }
+    bool takeable(std::int64_t now) const;
     EventId cursor() const { return cursor_; }
     /// Existing events beyond the cursor; with the delayed: what the group has yet to process, but for what is leased.
     std::int64_t backlog() const { return backlog_; }
     std::int64_t lag() const { return backlog_ + static_cast<std::int64_t>(delayed_.size()); }
+    std::int64_t leased() const { return static_cast<std::int64_t>(leases_.size() + orphans_.size()); }
     std::optional<EventId> oldest_delayed() const;
-    /// How many leases of the event will have been lost when it is taken now.
+    /// How many leases of the event will have been lost when it is taken now, and which attempt that will be.
     int lost_leases(EventId) const;
+    int attempt(EventId) const;
 
     void published(std::int64_t count) { backlog_ += count; }
     /// From wherever it is takeable: beyond the cursor, which moves over everything up to it; delayed; or leased, where
@@ -46,6 +49,17 @@ public:
     void finish(EventId);
     void give_up(EventId);
     void hand_back(EventId);
+    /// Its next attempt is due then.
+    void retry_at(EventId, std::int64_t due);
+
+    // By hand; false: not in such a state.
+    /// Given up from wherever it is, unless it is done or dead.
+    bool discard(EventId);
+    /// Given-up ones are takeable again, as new.
+    bool revive(EventId);
+    /// Delayed ones are due at once.
+    bool hasten(EventId);
+    bool is_dead(EventId id) const { return dead_.contains(id); }
 
     /// The event is gone. A lease on it goes on, since its taker may yet settle it, until it runs out.
     void expired(EventId);
@@ -65,12 +79,14 @@ private:
     struct Hold {
         std::int64_t epoch = 0;
         std::int64_t until = 0;  // the lease's end, or when it is due
-        int lost = 0;
+        int lost = 0, attempt = 1;
         Kind kind = Kind::leased;
     };
     using Queue = std::set<std::pair<std::int64_t, EventId>>;
 
+    static std::vector<EventId> first_of(const Queue&, std::int64_t now, std::size_t most);
     Queue& queue_of(Kind);
+    void delay(EventId, Hold, std::int64_t due);
     Hold release(EventId);
     void count_expired();
 

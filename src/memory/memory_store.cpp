@@ -49,6 +49,16 @@ void MemoryStore::progress(ProgressRequest request, Callback<StillHeld> callback
            queue_->run([&](QueueState& state, std::int64_t now) { return state.progress(request, now); }));
 }
 
+void MemoryStore::retry(RetryRequest request, Deadline, Callback<std::vector<ByHand>> callback) {
+    answer(std::move(callback),
+           queue_->run([&](QueueState& state, std::int64_t now) { return state.retry(request, now); }));
+}
+
+void MemoryStore::discard(DiscardRequest request, Deadline, Callback<std::vector<ByHand>> callback) {
+    answer(std::move(callback),
+           queue_->run([&](QueueState& state, std::int64_t now) { return state.discard(request, now); }));
+}
+
 void MemoryStore::upkeep(UpkeepRequest request, Callback<UpkeepReply> callback) {
     answer(std::move(callback),
            queue_->run([&](QueueState& state, std::int64_t now) { return state.upkeep(request, now); }));
@@ -71,6 +81,8 @@ void MemoryStore::wait(std::string group, std::function<void()> woken) {
 
 void MemoryStore::stop_waiting(const std::string& group) { queue_->stop_waiting(number_, group); }
 
+void MemoryStore::nudge(const std::string& group) { queue_->nudge(group); }
+
 void MemoryStore::get(std::vector<EventId> ids, Deadline, Callback<std::vector<std::optional<StoredEvent>>> callback) {
     answer(std::move(callback), queue_->run([&](QueueState& state, std::int64_t now) { return state.get(ids, now); }));
 }
@@ -85,7 +97,7 @@ void MemoryStore::count(EventFilter filter, Deadline, Callback<std::int64_t> cal
            queue_->run([&](QueueState& state, std::int64_t now) { return state.count(filter, now); }));
 }
 
-void MemoryStore::stats(Deadline, Callback<QueueStats> callback) {
+void MemoryStore::stats(bool, Deadline, Callback<QueueStats> callback) {
     answer(std::move(callback), queue_->run([&](QueueState& state, std::int64_t now) { return state.stats(now); }));
 }
 

@@ -25,14 +25,17 @@ public:
     void settle(SettleRequest, Callback<StillHeld>) override;
     void renew(RenewRequest, Callback<StillHeld>) override;
     void progress(ProgressRequest, Callback<StillHeld>) override;
+    void retry(RetryRequest, Deadline, Callback<std::vector<ByHand>>) override;
+    void discard(DiscardRequest, Deadline, Callback<std::vector<ByHand>>) override;
     void upkeep(UpkeepRequest, Callback<UpkeepReply>) override;
     void remove_subscribers(std::vector<std::string> ids, Callback<Done>) override;
     void wait(std::string group, std::function<void()> woken) override;
     void stop_waiting(const std::string& group) override;
+    void nudge(const std::string& group) override;
     void get(std::vector<EventId>, Deadline, Callback<std::vector<std::optional<StoredEvent>>>) override;
     void search(SearchRequest, Deadline, Callback<SearchReply>) override;
     void count(EventFilter, Deadline, Callback<std::int64_t>) override;
-    void stats(Deadline, Callback<QueueStats>) override;
+    void stats(bool by_status, Deadline, Callback<QueueStats>) override;
     void subscribers(Deadline, Callback<std::vector<SubscriberInfo>>) override;
     void subscriber(std::string id, Deadline, Callback<std::optional<SubscriberInfo>>) override;
     void watch(std::uint64_t token, Watcher, Callback<Done> ready) override;

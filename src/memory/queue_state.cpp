@@ -7,10 +7,11 @@ namespace eventy::memory {
 
 namespace {
 
-constexpr int max_lost_leases = 3;
 constexpr std::size_t max_error_bytes = 4096;
+constexpr std::size_t max_failure_bytes = 500, max_failures = 20;
+// So many more than a take may have are looked at, so that those that wait to be handed out alone hide nothing.
+constexpr std::size_t look_past = 200;
 constexpr const char* default_group = "default";
-constexpr int first_attempt = 1;
 
 std::int64_t in_us(milliseconds duration) { return std::chrono::microseconds(duration).count(); }
 
@@ -61,57 +62,93 @@ PublishReply QueueState::publish(PublishRequest request, std::int64_t now) {
     return reply;
 }
 
+/// One take on its way.
+struct QueueState::Taking {
+    const TakeRequest& request;
+    GroupState& from;
+    std::int64_t now;
+    std::int64_t bytes = 0, left_alone = 0;
+    bool full = false;
+    TakeReply reply = {};
+
+    bool has_room() const { return !full && !reply.alone && static_cast<int>(reply.events.size()) < request.max; }
+    bool in_danger(int lost) const { return request.max_lost_leases > 1 && lost + 1 == request.max_lost_leases; }
+};
+
 TakeReply QueueState::take(const TakeRequest& request, std::int64_t now) {
     expire(now);
-    GroupState& from = group(request.group);
-    TakeReply reply;
+    Taking taking{.request = request, .from = group(request.group), .now = now};
+    GroupState& from = taking.from;
+    TakeReply& reply = taking.reply;
     reply.epoch = std::max(last_epoch_ + 1, now);
-    const std::int64_t until = lease_end(now, request.lease);
-    std::int64_t bytes = 0;
+    take_due(taking, true, request.max);
     // What comes back after an outage may be much: while there is something new, it leaves about half of each take to
     // that (the larger half by turns).
-    const std::int64_t share = (request.max + 1 + reply.epoch % 2) / 2;
-    std::int64_t due_left = from.backlog() > 0 ? share : request.max;
-    while (static_cast<int>(reply.events.size()) < request.max) {
-        const auto id = next_to_take(from, now, due_left);
-        if (!id) {
-            break;
-        }
-        Event& event = *find(*id);
-        if (from.lost_leases(*id) == max_lost_leases) {
-            const std::string reason = "lost its lease " + std::to_string(max_lost_leases) + " times";
-            give_up(event, from, reason, request.worker_id, now + in_us(request.ttl));
-            reply.refused.push_back({*id, reason});
-            continue;
-        }
-        bytes += static_cast<std::int64_t>(event.stored.payload.size());
-        if (bytes > request.max_bytes && !reply.events.empty()) {
-            break;
-        }
-        from.lease(*id, reply.epoch, until);
-        last_epoch_ = reply.epoch;
-        refresh(event, request.worker_id);
-        reply.events.push_back(event.stored);
-        reply.events.back().status = EventStatus::processing;  // for this group, whatever another one did
-        reply.events.back().attempt = first_attempt;
+    const auto room = request.max - static_cast<std::int64_t>(reply.events.size());
+    take_due(taking, false, from.backlog() > 0 ? std::min(room, (request.max + 1 + reply.epoch % 2) / 2) : room);
+    while (taking.has_room() && from.backlog() > 0) {
+        take_one(taking, next_beyond(from));
     }
-    reply.more = from.takeable(now);
+    const auto most = static_cast<std::size_t>(taking.left_alone) + 1;
+    reply.more = from.backlog() > 0 || from.overdue(now, most).size() + from.due(now, most).size() >= most;
+    reply.alone_left = taking.left_alone > 0;
     reply.expired = from.take_unreported();
     from.idle = !reply.more;
     (reply.more ? signals_.wake : signals_.quiet).push_back(request.group);
-    return reply;
+    return std::move(reply);
 }
 
-std::optional<EventId> QueueState::next_to_take(const GroupState& from, std::int64_t now,
-                                                std::int64_t& due_left) const {
-    if (const auto overdue = from.overdue(now)) {
-        return overdue;
+/// False where it does not fit any more.
+bool QueueState::take_one(Taking& taking, EventId id) {
+    const auto size = static_cast<std::int64_t>(find(id)->stored.payload.size());
+    taking.full = !taking.reply.events.empty() && taking.bytes + size > taking.request.max_bytes;
+    if (taking.full) {
+        return false;
     }
-    if (const auto due = due_left > 0 ? from.due(now) : std::nullopt) {
-        --due_left;
-        return due;
+    Event& event = *find(id);
+    taking.bytes += size;
+    taking.from.lease(id, taking.reply.epoch, lease_end(taking.now, taking.request.lease));
+    last_epoch_ = taking.reply.epoch;
+    event.leased_by[taking.request.group] = taking.request.worker_id;
+    refresh(event, taking.request.worker_id);
+    taking.reply.events.push_back(event.stored);
+    StoredEvent& taken = taking.reply.events.back();
+    taken.status = EventStatus::processing;  // for this group, whatever another one did
+    taken.attempt = taking.from.attempt(id);
+    taken.failures.clear();
+    return true;
+}
+
+/// Of those whose lease ran out, or of the delayed.
+void QueueState::take_due(Taking& taking, bool ran_out, std::int64_t most) {
+    GroupState& from = taking.from;
+    const TakeRequest& request = taking.request;
+    const auto window = static_cast<std::size_t>(request.max) + look_past;
+    auto ids = ran_out ? from.overdue(taking.now, window) : from.due(taking.now, window);
+    const auto in_danger = [&](EventId id) { return taking.in_danger(from.lost_leases(id)); };
+    const bool holds_nothing = request.holding == 0 && taking.reply.events.empty();
+    if (const auto first = std::find_if(ids.begin(), ids.end(), in_danger); holds_nothing && first != ids.end()) {
+        std::iter_swap(ids.begin(), first);
     }
-    return from.backlog() > 0 ? std::optional(next_beyond(from)) : std::nullopt;
+    for (std::int64_t visited = 0; const EventId id : ids) {
+        const int lost = from.lost_leases(id), attempt = from.attempt(id);
+        Event& event = *find(id);
+        const std::string holder = event.leased_by[request.group];
+        if (lost >= request.max_lost_leases) {
+            const std::string reason = "lost its lease " + std::to_string(request.max_lost_leases) + " times";
+            add_failure(event, request.group, holder, attempt, "its lease was lost", taking.now);
+            give_up(event, from, reason, request.worker_id, taking.now + in_us(request.ttl));
+            taking.reply.refused.push_back({id, reason});
+        } else if (in_danger(id) && (request.holding > 0 || !taking.reply.events.empty())) {
+            ++taking.left_alone;
+        } else if (taking.has_room() && visited < most && take_one(taking, id)) {
+            ++visited;
+            taking.reply.alone = taking.in_danger(lost);
+            if (ran_out) {
+                add_failure(event, request.group, holder, attempt, "its lease was lost", taking.now);
+            }
+        }
+    }
 }
 
 StillHeld QueueState::settle(const SettleRequest& request, std::int64_t now) {
@@ -132,11 +169,11 @@ bool QueueState::settle_one(GroupState& in, const SettleRequest& request, const 
         return false;
     }
     Event* const event = find(id);
+    if (event == nullptr && (settlement.verdict == Verdict::handed_back || settlement.verdict == Verdict::retry)) {
+        in.drop(id);
+        return true;
+    }
     if (settlement.verdict == Verdict::handed_back) {
-        if (event == nullptr) {
-            in.drop(id);
-            return true;
-        }
         in.hand_back(id);
         refresh(*event, request.worker_id);
         wake_if_idle(request.group, in);
@@ -146,17 +183,99 @@ bool QueueState::settle_one(GroupState& in, const SettleRequest& request, const 
         in.finish(id);
         return true;
     }
-    event->stored.attempt = first_attempt;
+    const int attempt = in.attempt(id);
+    if (settlement.verdict == Verdict::retry) {
+        add_failure(*event, request.group, request.worker_id, attempt, settlement.error, now);
+        event->stored.last_error = settlement.error.substr(0, max_error_bytes);
+        event->stored.attempt = attempt;
+        const std::int64_t delay = std::max<std::int64_t>(in_us(settlement.delay), 0);
+        in.retry_at(id, delay > 0 ? now + delay : 0);
+        keep_until(*event, now + delay + in_us(request.ttl));
+        refresh(*event, request.worker_id);
+        if (delay == 0) {
+            wake_if_idle(request.group, in);
+        }
+        return true;
+    }
+    event->stored.attempt = attempt;
     event->stored.processed_by = request.worker_id;
     event->stored.started_at = at(now) - settlement.started_ago;
     event->stored.finished_at = at(now) - settlement.finished_ago;
     if (settlement.verdict == Verdict::failed) {
+        add_failure(*event, request.group, request.worker_id, attempt, settlement.error, now);
         give_up(*event, in, settlement.error, request.worker_id, now + in_us(request.ttl));
     } else {
+        if (attempt > 1) {
+            event->stored.last_error.clear();
+        }
         in.finish(id);
         refresh(*event, request.worker_id);
     }
     return true;
+}
+
+void QueueState::add_failure(Event& event, const std::string& group, const std::string& worker_id, int attempt,
+                             const std::string& error, std::int64_t now) {
+    auto& failures = event.stored.failures;
+    if (failures.size() == max_failures) {
+        failures.erase(failures.begin());
+    }
+    const std::string text = error.size() <= max_failure_bytes ? error : error.substr(0, max_failure_bytes) + "...";
+    failures.push_back({attempt, at(now), group, worker_id, text});
+}
+
+std::vector<ByHand> QueueState::retry(const RetryRequest& request, std::int64_t now) {
+    expire(now);
+    std::vector<ByHand> outcomes;
+    for (const EventId id : request.ids) {
+        Event* const event = find(id);
+        if (event == nullptr) {
+            outcomes.push_back(ByHand::gone);
+            continue;
+        }
+        bool changed = false;
+        for (auto& [name, state] : groups_) {
+            if (state.revive(id) || (request.delayed_too && state.hasten(id))) {
+                changed = true;
+                wake_if_idle(name, state);
+            }
+        }
+        if (changed) {
+            event->discarded = false;
+            event->stored.processed_by.clear();
+            event->stored.started_at.reset();
+            event->stored.finished_at.reset();
+            event->stored.attempt = event->stored.failures.empty() ? 0 : event->stored.failures.back().attempt;
+            keep_until(*event, now + in_us(request.ttl));
+            refresh(*event, {});
+        }
+        outcomes.push_back(changed ? ByHand::done : ByHand::unchanged);
+    }
+    return outcomes;
+}
+
+std::vector<ByHand> QueueState::discard(const DiscardRequest& request, std::int64_t now) {
+    expire(now);
+    std::vector<ByHand> outcomes;
+    for (const EventId id : request.ids) {
+        Event* const event = find(id);
+        if (event == nullptr) {
+            outcomes.push_back(ByHand::gone);
+            continue;
+        }
+        bool changed = false;
+        for (auto& [name, state] : groups_) {
+            changed = state.discard(id) || changed;
+        }
+        if (changed) {
+            event->discarded = true;
+            event->stored.last_error = request.reason.substr(0, max_error_bytes);
+            keep_until(*event, now + in_us(request.ttl));
+            refresh(*event, request.worker_id);
+        }
+        outcomes.push_back(changed ? ByHand::done : ByHand::unchanged);
+    }
+    return outcomes;
 }
 
 StillHeld QueueState::renew(const RenewRequest& request, std::int64_t now) {
@@ -249,6 +368,11 @@ GroupState& QueueState::group(const std::string& name) {
         events_.find(position)->second.stored.status = EventStatus::pending;
     }
     with_status(EventStatus::pending).merge(processed);
+    for (const auto& [position, event] : events_) {
+        if (event.discarded) {
+            made.discard(position.id);
+        }
+    }
     return made;
 }
 
@@ -257,7 +381,13 @@ GroupState* QueueState::find_group(const std::string& name) {
     return found == groups_.end() ? nullptr : &found->second;
 }
 
-EventId QueueState::next_beyond(const GroupState& of) const { return events_.upper_bound(of.cursor())->first.id; }
+EventId QueueState::next_beyond(const GroupState& of) const {
+    auto next = events_.upper_bound(of.cursor());
+    while (of.is_dead(next->first.id)) {
+        ++next;  // discarded before anybody reached it
+    }
+    return next->first.id;
+}
 
 void QueueState::give_up(Event& event, GroupState& in, const std::string& reason, const std::string& worker_id,
                          std::int64_t until) {

@@ -32,6 +32,8 @@ public:
     StillHeld settle(const SettleRequest&, std::int64_t now);
     StillHeld renew(const RenewRequest&, std::int64_t now);
     StillHeld progress(const ProgressRequest&, std::int64_t now);
+    std::vector<ByHand> retry(const RetryRequest&, std::int64_t now);
+    std::vector<ByHand> discard(const DiscardRequest&, std::int64_t now);
     UpkeepReply upkeep(const UpkeepRequest&, std::int64_t now);
     void remove_subscribers(const std::vector<std::string>& ids);
     /// Somebody is about to work for the group: the group `default` exists from then on.
@@ -67,6 +69,8 @@ private:
     struct Event {
         StoredEvent stored = {};  // `status` is the one over all groups
         std::int64_t expires_us = 0;
+        bool discarded = false;
+        std::map<std::string, std::string> leased_by = {};  // by group
         double progress = 0;
         std::string progress_note = {};
     };
@@ -80,8 +84,12 @@ private:
     void expire(std::int64_t now);
     GroupState& group(const std::string& name);
     GroupState* find_group(const std::string& name);
-    std::optional<EventId> next_to_take(const GroupState&, std::int64_t now, std::int64_t& due_left) const;
+    struct Taking;
+    bool take_one(Taking&, EventId);
+    void take_due(Taking&, bool ran_out, std::int64_t most);
     EventId next_beyond(const GroupState&) const;
+    void add_failure(Event&, const std::string& group, const std::string& worker_id, int attempt,
+                     const std::string& error, std::int64_t now);
     bool settle_one(GroupState&, const SettleRequest&, const Settlement&, std::int64_t now);
     void give_up(Event&, GroupState&, const std::string& reason, const std::string& worker_id, std::int64_t keep_until);
     void keep_until(Event&, std::int64_t us);

@@ -83,6 +83,7 @@ QueueStats QueueState::stats(std::int64_t now) {
     for (auto& [name, state] : groups_) {
         GroupStats& group_stats = stats.groups[name];
         group_stats.lag = state.lag();
+        group_stats.leased = state.leased();
         auto oldest = state.oldest_delayed();
         if (!oldest && state.backlog() > 0) {
             oldest = next_beyond(state);  // younger than any that was handed out before

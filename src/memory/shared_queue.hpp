@@ -34,6 +34,8 @@ public:
 
     void wait(std::uint64_t store, const std::string& group, std::function<void()> woken);
     void stop_waiting(std::uint64_t store, const std::string& group);
+    /// Wakes one of those that wait.
+    void nudge(const std::string& group) { deliver({.wake = {group}}); }
 
     using WatcherId = std::pair<std::uint64_t, std::uint64_t>;  // store, its token
     /// Returns what makes the watcher hear notices from then on; it may be called after the watcher's end.

@@ -18,9 +18,9 @@ Timestamp time_of(Reply& fields, std::size_t i) {
     return i < fields.items.size() ? parse_timestamp(fields.items[i].text).value_or(Timestamp()) : Timestamp();
 }
 
-/// "start_us end_us group worker"
+/// "start_us end_us group worker attempt"
 void read_handled(std::string_view text, detail::StoredEvent& event) {
-    std::string_view words[3];
+    std::string_view words[4];
     for (std::string_view& word : words) {
         const std::size_t space = text.find(' ');
         if (space == std::string_view::npos) {
@@ -29,10 +29,39 @@ void read_handled(std::string_view text, detail::StoredEvent& event) {
         word = text.substr(0, space);
         text.remove_prefix(space + 1);
     }
-    event.attempt = 1;
+    event.attempt = static_cast<int>(to_int(text));
     event.started_at = from_us(to_int(words[0]));
     event.finished_at = from_us(to_int(words[1]));
-    event.processed_by = std::string(text);
+    event.processed_by = std::string(words[3]);
+}
+
+/// The field `failures`; whatever somebody may have made of it hides nothing else.
+void read_failures(const std::string& text, detail::StoredEvent& event) {
+    if (text.empty()) {
+        return;
+    }
+    const auto list = nlohmann::json::parse(text, nullptr, false);
+    const auto word = [](const nlohmann::json& entry, const char* name) {
+        const auto found = entry.find(name);
+        return found != entry.end() && found->is_string() ? found->get<std::string>() : std::string();
+    };
+    for (const auto& entry : list.is_array() ? list : nlohmann::json::array()) {
+        if (!entry.is_object()) {
+            continue;
+        }
+        const auto attempt = entry.find("attempt");
+        FailedAttempt failed;
+        failed.attempt = attempt != entry.end() && attempt->is_number_integer() ? attempt->get<int>() : 0;
+        failed.at = parse_timestamp(word(entry, "at")).value_or(Timestamp());
+        failed.group = word(entry, "group");
+        failed.worker_id = word(entry, "worker");
+        failed.error = word(entry, "error");
+        event.failures.push_back(std::move(failed));
+    }
+    // Settled since, the event knows better.
+    if (event.attempt == 0 && !event.failures.empty()) {
+        event.attempt = event.failures.back().attempt;
+    }
 }
 
 /// Length of the UTF-8 sequence that starts the text; 0 when it is none.
@@ -80,6 +109,7 @@ detail::StoredEvent read_event(EventId id, const std::string& status, std::strin
     event.id = id;
     event.status = parse_event_status(status).value_or(EventStatus::pending);
     read_handled(take_text(fields, 6), event);
+    read_failures(take_text(fields, 7), event);
     event.unreadable = std::move(unreadable);
     return event;
 }

@@ -196,6 +196,10 @@ void RedisStore::stop_waiting(const std::string& group) {
     }
 }
 
+void RedisStore::nudge(const std::string& group) {
+    run({&scripts::push_back, {keys_.of_group(group).wake}}, {}, [](const Failure&) {}, [](const Reply&) {});
+}
+
 void RedisStore::watch(std::uint64_t token, Watcher watcher, Callback<Done> ready) {
     const std::uint64_t theirs = new_token();
     watch_tokens_[token] = theirs;

@@ -36,16 +36,19 @@ public:
     void settle(detail::SettleRequest, Callback<detail::StillHeld>) override;
     void renew(detail::RenewRequest, Callback<detail::StillHeld>) override;
     void progress(detail::ProgressRequest, Callback<detail::StillHeld>) override;
+    void retry(detail::RetryRequest, Deadline, Callback<std::vector<detail::ByHand>>) override;
+    void discard(detail::DiscardRequest, Deadline, Callback<std::vector<detail::ByHand>>) override;
 
     void upkeep(detail::UpkeepRequest, Callback<detail::UpkeepReply>) override;
     void remove_subscribers(std::vector<std::string> ids, Callback<Done>) override;
     void wait(std::string group, std::function<void()> woken) override;
     void stop_waiting(const std::string& group) override;
+    void nudge(const std::string& group) override;
 
     void get(std::vector<EventId>, Deadline, Callback<std::vector<std::optional<detail::StoredEvent>>>) override;
     void search(detail::SearchRequest, Deadline, Callback<detail::SearchReply>) override;
     void count(EventFilter, Deadline, Callback<std::int64_t>) override;
-    void stats(Deadline, Callback<QueueStats>) override;
+    void stats(bool by_status, Deadline, Callback<QueueStats>) override;
     void subscribers(Deadline, Callback<std::vector<SubscriberInfo>>) override;
     void subscriber(std::string id, Deadline, Callback<std::optional<SubscriberInfo>>) override;
 

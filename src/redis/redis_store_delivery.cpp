@@ -68,6 +68,16 @@ void in_slices(std::size_t size, Callback<StillHeld> done, Run run) {
     }
 }
 
+const char* letter(detail::Verdict verdict) {
+    switch (verdict) {
+        case detail::Verdict::processed: return "p";
+        case detail::Verdict::failed: return "f";
+        case detail::Verdict::retry: return "r";
+        case detail::Verdict::handed_back: break;
+    }
+    return "b";
+}
+
 std::string progress_text(double fraction, const std::string& note) {
     std::array<char, 32> number{};
     std::snprintf(number.data(), number.size(), "%.6g", fraction);
@@ -83,11 +93,25 @@ detail::TakeReply take_reply(Reply& reply) {
         taken.refused.push_back({to_int(entry.items.at(0)), std::move(entry.items.at(1).text)});
     }
     std::vector<Reply>& events = reply.items.at(8).items;
+    taken.alone = reply.items.at(9).integer == 1;
+    taken.alone_left = reply.items.at(10).integer == 1;
     taken.events.reserve(events.size() / 3);
     for (std::size_t i = 0; i + 2 < events.size(); i += 3) {
         taken.events.push_back(leased_event(events[i].text, to_int(events[i + 1]), events[i + 2]));
     }
     return taken;
+}
+
+/// One letter per id.
+std::vector<detail::ByHand> by_hand(const std::string& letters) {
+    std::vector<detail::ByHand> outcomes;
+    outcomes.reserve(letters.size());
+    for (const char letter : letters) {
+        outcomes.push_back(letter == '1'   ? detail::ByHand::done
+                           : letter == '-' ? detail::ByHand::gone
+                                           : detail::ByHand::unchanged);
+    }
+    return outcomes;
 }
 
 }  // namespace
@@ -134,6 +158,7 @@ void RedisStore::take(detail::TakeRequest request, Callback<detail::TakeReply> d
     call.script.argument(request.group).argument(std::int64_t{request.max}).argument(request.max_bytes);
     call.script.argument(request.lease.count()).argument(request.ttl.count()).argument(request.worker_id);
     call.script.argument(limits_.payload_bytes).argument(keys_.event_start).argument(keys_.channel);
+    call.script.argument(std::int64_t{request.max_lost_leases}).argument(std::int64_t{request.holding});
     call.answered = [done](Reply& reply) { done(take_reply(reply)); };
     // What such a take had leased is in nobody's hands: back at once, not after a lease.
     const auto give_back = [this, name = request.group, worker = request.worker_id](const std::string& outcome) {
@@ -199,12 +224,13 @@ void RedisStore::settle_slice(const detail::SettleRequest& request, std::size_t 
     call.script.argument(keys_.event_start).argument(keys_.channel).argument(static_cast<std::int64_t>(count));
     for (std::size_t i = first; i < first + count; ++i) {
         const detail::Settlement& settlement = request.settlements[i];
-        const bool failed = settlement.verdict == detail::Verdict::failed;
-        call.script.argument(settlement.lease.id).argument(settlement.lease.epoch);
-        call.script.argument(failed ? "f" : settlement.verdict == detail::Verdict::processed ? "p" : "b");
+        call.script.argument(settlement.lease.id).argument(settlement.lease.epoch).argument(letter(settlement.verdict));
         call.script.argument(settlement.started_ago.count()).argument(settlement.finished_ago.count());
-        if (failed) {
+        if (settlement.verdict == detail::Verdict::failed || settlement.verdict == detail::Verdict::retry) {
             call.script.argument(error_text(settlement.error));
+        }
+        if (settlement.verdict == detail::Verdict::retry) {
+            call.script.argument(settlement.delay.count());
         }
     }
     call.answered = [done, count](const Reply& reply) { done(flags(reply.items.at(4).text, count)); };
@@ -244,6 +270,34 @@ void RedisStore::progress(detail::ProgressRequest request, Callback<StillHeld> d
     run(
         std::move(call), {}, [done](const Failure& failure) { done(failure); },
         [done](const Reply& reply) { done(flags(reply.items.at(2).text, 1)); });
+}
+
+void RedisStore::retry(detail::RetryRequest request, Deadline deadline, Callback<std::vector<detail::ByHand>> done) {
+    ScriptCall call{&scripts::retry, {keys_.meta, keys_.index, keys_.groups, keys_.idle}};
+    call.argument(request.ttl.count()).argument(keys_.event_start).argument(keys_.delayed_start);
+    call.argument(keys_.open_start).argument(keys_.dead_start).argument(keys_.held_start).argument(keys_.wake_start);
+    call.argument(std::int64_t{request.delayed_too ? 1 : 0});
+    for (const EventId id : request.ids) {
+        call.argument(id);
+    }
+    run(
+        std::move(call), deadline, [done](const Failure& failure) { done(failure); },
+        [done](const Reply& reply) { done(by_hand(reply.items.at(2).text)); });
+}
+
+void RedisStore::discard(detail::DiscardRequest request, Deadline deadline,
+                         Callback<std::vector<detail::ByHand>> done) {
+    ScriptCall call{&scripts::discard, {keys_.meta, keys_.index, keys_.groups}};
+    call.argument(request.ttl.count()).argument(keys_.event_start).argument(keys_.leases_start);
+    call.argument(keys_.delayed_start).argument(keys_.open_start).argument(keys_.dead_start);
+    call.argument(keys_.held_start).argument(keys_.channel).argument(request.worker_id);
+    call.argument(error_text(request.reason));
+    for (const EventId id : request.ids) {
+        call.argument(id);
+    }
+    run(
+        std::move(call), deadline, [done](const Failure& failure) { done(failure); },
+        [done](const Reply& reply) { done(by_hand(reply.items.at(2).text)); });
 }
 
 }  // namespace eventy::redis

@@ -181,8 +181,9 @@ struct RedisStore::GatheringStats {
     QueueStats stats = {};
 };
 
-void RedisStore::stats(Deadline deadline, Callback<QueueStats> done) {
-    stats_more(std::make_shared<GatheringStats>(GatheringStats{latest_time, deadline, std::move(done)}));
+void RedisStore::stats(bool by_status, Deadline deadline, Callback<QueueStats> done) {
+    const std::int64_t to = by_status ? latest_time : -1;  // before all events
+    stats_more(std::make_shared<GatheringStats>(GatheringStats{to, deadline, std::move(done)}));
 }
 
 void RedisStore::stats_more(std::shared_ptr<GatheringStats> gathering) {
@@ -205,6 +206,7 @@ void RedisStore::stats_more(std::shared_ptr<GatheringStats> gathering) {
                 const std::int64_t oldest = entry.items.at(2).integer;
                 group.oldest_pending = oldest < 0 ? std::nullopt : std::optional(milliseconds(oldest));
                 stats.expired += entry.items.at(3).integer;
+                group.leased = entry.items.at(4).integer;
             }
             const std::int64_t next = reply.items.at(8).integer;
             if (next == no_more) {

@@ -60,7 +60,8 @@ struct StoredEvent {
     int attempt = 0;
     std::string last_error = {}, processed_by = {};
     std::optional<Timestamp> started_at = {}, finished_at = {};
-    std::string unreadable = {};  // why there is no payload; empty when there is one
+    std::vector<FailedAttempt> failures = {};  // not filled by a take
+    std::string unreadable = {};               // why there is no payload; empty when there is one
 };
 
 struct TakeRequest {
@@ -70,6 +71,8 @@ struct TakeRequest {
     milliseconds lease{10000};
     milliseconds ttl{0};  // for events that have to be given up
     std::string worker_id = {};
+    int max_lost_leases = 3;  // then an event is given up; one short of it, it is handed out alone
+    int holding = 0;          // how many events of the group the taker has already
 };
 /// An event that could not be handed out and is ERROR now.
 struct RefusedEvent {
@@ -82,6 +85,8 @@ struct TakeReply {
     std::vector<RefusedEvent> refused = {};
     std::int64_t expired = 0;  // passed over because they were gone
     bool more = false;         // something takeable was left
+    bool alone = false;        // the one event of this take is to be run while the worker holds no other
+    bool alone_left = false;   // such events wait for a worker that holds nothing; `more` does not count them
 };
 
 /// What a taker holds: compared with the store's own record of (id, epoch).
@@ -89,12 +94,13 @@ struct Lease {
     EventId id = 0;
     std::int64_t epoch = 0;
 };
-enum class Verdict { processed, failed, handed_back };
+enum class Verdict { processed, failed, retry, handed_back };
 struct Settlement {
     Lease lease = {};
     Verdict verdict = Verdict::processed;
-    std::string error = {};                                     // of `failed`; kept up to 4,096 bytes
+    std::string error = {};                                     // of `failed` and `retry`; kept up to 4,096 bytes
     std::chrono::microseconds started_ago{0}, finished_ago{0};  // before this request: no clock of ours gets stored
+    milliseconds delay{0};                                      // of `retry`: takeable again so long from now
 };
 struct SettleRequest {
     std::string group = {}, worker_id = {};
@@ -114,6 +120,19 @@ struct ProgressRequest {
 };
 /// For each lease of the request, in its order: whether it was still this taker's.
 using StillHeld = std::vector<bool>;
+
+/// What became of one event that somebody retried or discarded by hand.
+enum class ByHand { done, unchanged, gone };
+struct RetryRequest {
+    std::vector<EventId> ids = {};
+    milliseconds ttl{0};       // the events are kept at least so long from now
+    bool delayed_too = false;  // what waits for its next attempt is takeable now, too
+};
+struct DiscardRequest {
+    std::vector<EventId> ids = {};
+    milliseconds ttl{0};
+    std::string worker_id = {}, reason = {};
+};
 
 struct UpkeepRequest {
     std::string group = {};                  // empty: none to look for
@@ -150,6 +169,12 @@ public:
     virtual void renew(RenewRequest, Callback<StillHeld>) = 0;
     virtual void progress(ProgressRequest, Callback<StillHeld>) = 0;
 
+    /// Events that were given up become takeable again, in each group that gave them up, with all their attempts. At
+    /// most 100 a call. For each id, in order, what became of it.
+    virtual void retry(RetryRequest, Deadline, Callback<std::vector<ByHand>>) = 0;
+    /// Gives events up, in each group that has not processed them yet; their leases are lost. As `retry`.
+    virtual void discard(DiscardRequest, Deadline, Callback<std::vector<ByHand>>) = 0;
+
     /// Once a second by every worker: heartbeats, cleaning up what expired, and a look for missed work.
     virtual void upkeep(UpkeepRequest, Callback<UpkeepReply>) = 0;
     virtual void remove_subscribers(std::vector<std::string> ids, Callback<Done>) = 0;
@@ -158,11 +183,14 @@ public:
     /// `stop_waiting`. At most one wait per group. A marker that arrives for nobody is passed on.
     virtual void wait(std::string group, std::function<void()> woken) = 0;
     virtual void stop_waiting(const std::string& group) = 0;
+    /// Wakes one of those that wait: there is something to take for which the caller has no room.
+    virtual void nudge(const std::string& group) = 0;
 
     virtual void get(std::vector<EventId>, Deadline, Callback<std::vector<std::optional<StoredEvent>>>) = 0;
     virtual void search(SearchRequest, Deadline, Callback<SearchReply>) = 0;
     virtual void count(EventFilter, Deadline, Callback<std::int64_t>) = 0;
-    virtual void stats(Deadline, Callback<QueueStats>) = 0;
+    /// Without `by_status` that part is zeros, and the rest is of one moment and cheap.
+    virtual void stats(bool by_status, Deadline, Callback<QueueStats>) = 0;
     /// All live subscribers of all processes, by id. At most 10,000.
     virtual void subscribers(Deadline, Callback<std::vector<SubscriberInfo>>) = 0;
     virtual void subscriber(std::string id, Deadline, Callback<std::optional<SubscriberInfo>>) = 0;

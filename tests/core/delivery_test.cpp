@@ -236,5 +236,96 @@ TEST_F(DeliveryTest, RandomHistoriesKeepItsRules) {
     }
 }
 
+TEST_F(DeliveryTest, TakesNothingBesideAnEventThatIsToBeAlone) {
+    delivery_.start();
+    delivery_.next_take();
+    delivery_.taken(at(0s), leases(1, 1), true, true);
+    EXPECT_EQ(delivery_.next_take(), 0);
+    EXPECT_FALSE(delivery_.wants_wait());
+    delivery_.look();
+    EXPECT_EQ(delivery_.next_take(), 0);
+    delivery_.finished({1, 1}, 1ms);
+    EXPECT_EQ(delivery_.next_take(), 0) << "not before it is settled";
+    delivery_.settled({1, 1});
+    EXPECT_GT(delivery_.next_take(), 0) << "there may be more of them";
+}
+
+TEST_F(DeliveryTest, LosingTheLoneEventFreesTheWorker) {
+    delivery_.start();
+    delivery_.next_take();
+    delivery_.taken(at(0s), leases(1, 1), false, true);
+    delivery_.next_renewal(at(3s));
+    delivery_.renewed(at(3s), leases(1, 1), {false});
+    EXPECT_GT(delivery_.next_take(), 0);
+}
+
+TEST_F(DeliveryTest, LetsItsEventsRunOutForOneThatWaitsToBeAlone) {
+    delivery_.start();
+    delivery_.next_take();
+    delivery_.taken(at(0s), leases(1, 1), true, false, true);
+    EXPECT_EQ(delivery_.next_take(), 3) << "an idle worker may have it";
+    delivery_.taken(at(8s), leases(2, 1), true, false, true);
+    EXPECT_EQ(delivery_.next_take(), 2);
+    delivery_.taken(at(9s), leases(3, 1), true, false, true);
+    EXPECT_EQ(delivery_.next_take(), 0) << "a lease's time is enough";
+    EXPECT_FALSE(delivery_.wants_wait());
+    for (EventId id = 1; id <= 3; ++id) {
+        delivery_.finished({id, 1}, 1ms);
+        EXPECT_EQ(delivery_.next_take(), 0);
+        delivery_.settled({id, 1});
+    }
+    EXPECT_GT(delivery_.next_take(), 0);
+    delivery_.taken(at(10s), leases(4, 1, 2), true, true, false);
+    delivery_.settled({4, 2});
+    EXPECT_GT(delivery_.next_take(), 0);
+    delivery_.taken(at(11s), leases(5, 1, 3), true);
+    EXPECT_GT(delivery_.next_take(), 0) << "nothing waits any more";
+}
+
+TEST_F(DeliveryTest, AThreadThatAHandlerDoesNotGiveBackIsNoRoom) {
+    delivery_.start();
+    for (int i = 0; i < 4; ++i) {
+        delivery_.lingering();
+    }
+    EXPECT_EQ(delivery_.next_take(), 0);
+    EXPECT_FALSE(delivery_.wants_wait());
+    delivery_.lingering_ended();
+    EXPECT_EQ(delivery_.next_take(), 1);
+}
+
+TEST_F(DeliveryTest, TakesNothingAheadWhileAHandlerIsSlow) {
+    delivery_.start();
+    delivery_.next_take();
+    delivery_.taken(at(0s), leases(1, 2), true);
+    delivery_.finished({1, 1}, 10us);
+    EXPECT_GT(delivery_.window(), 100);
+    delivery_.still_running(2s);
+    EXPECT_EQ(delivery_.window(), 4);
+}
+
+TEST_F(DeliveryTest, LooksWhenADelayedEventIsDue) {
+    delivery_.start();
+    delivery_.next_take();
+    delivery_.taken(at(0s), {}, false);
+    EXPECT_FALSE(delivery_.next_due());
+    delivery_.due_at(at(2s));
+    delivery_.due_at(at(1s));
+    EXPECT_EQ(delivery_.next_due(), at(1s));
+    EXPECT_FALSE(delivery_.come_due(at(999ms)));
+    EXPECT_EQ(delivery_.next_take(), 0);
+    EXPECT_TRUE(delivery_.come_due(at(1s)));
+    EXPECT_EQ(delivery_.next_due(), at(2s));
+    EXPECT_GT(delivery_.next_take(), 0);
+}
+
+TEST_F(DeliveryTest, RemembersABoundedNumberOfDueTimes) {
+    for (int i = 5000; i > 0; --i) {
+        delivery_.due_at(at(std::chrono::seconds(i)));
+    }
+    EXPECT_EQ(delivery_.next_due(), at(1s)) << "the earliest";
+    EXPECT_TRUE(delivery_.come_due(at(2000s)));
+    EXPECT_FALSE(delivery_.next_due());
+}
+
 }  // namespace
 }  // namespace eventy::detail

@@ -12,6 +12,7 @@ class Host final : public JobHost {
 public:
     std::vector<std::shared_ptr<SubscriptionState>> subscriptions() const override { return subscribed; }
     void report(JobReport report) override { reports.push_back(std::move(report)); }
+    std::optional<milliseconds> next_attempt_after(int, std::string&) const override { return wait; }
     void extend(Lease, milliseconds) override {}
     void report_progress(Lease, double, std::string) override {}
     const std::string& worker_id() const override { return id; }
@@ -29,6 +30,7 @@ public:
     }
 
     std::string id = "worker";
+    std::optional<milliseconds> wait;
     std::vector<std::shared_ptr<SubscriptionState>> subscribed;
     std::vector<JobReport> reports;
 };
@@ -72,6 +74,45 @@ TEST(Job, HandedBackIsMoreThanFailed) {
     const auto report = run(host);
     EXPECT_EQ(report.verdict, Verdict::handed_back);
     EXPECT_EQ(report.error, "");
+}
+
+TEST(Job, AFailureIsRetriedWhenThePolicySaysSo) {
+    const auto host = std::make_shared<Host>();
+    host->wait = milliseconds(70);
+    host->subscribe([] { throw std::runtime_error("no stock"); });
+    const auto report = run(host);
+    EXPECT_EQ(report.verdict, Verdict::retry);
+    EXPECT_EQ(report.delay, milliseconds(70));
+    EXPECT_EQ(report.error, "no stock");
+}
+
+TEST(Job, AHandlerThatRejectsIsNotAskedAgain) {
+    const auto host = std::make_shared<Host>();
+    host->wait = milliseconds(70);
+    host->subscribe([] { throw Retry{std::chrono::seconds(1), "busy"}; });
+    host->subscribe([] { throw Reject{"no such customer"}; });
+    const auto report = run(host);
+    EXPECT_EQ(report.verdict, Verdict::failed);
+    EXPECT_EQ(report.error, "busy; no such customer");
+}
+
+TEST(Job, AHandlerCanAskForARetryWhateverThePolicySays) {
+    const auto host = std::make_shared<Host>();
+    host->subscribe([] { throw Retry{std::chrono::seconds(1), "busy"}; });
+    host->subscribe([] { throw Retry{.after = std::chrono::seconds(3), .reason = {}}; });
+    const auto report = run(host);
+    EXPECT_EQ(report.verdict, Verdict::retry);
+    EXPECT_EQ(report.delay, std::chrono::seconds(3));
+    EXPECT_EQ(report.error, "busy; the handler asked for a retry");
+}
+
+TEST(Job, WhatAHandlerAsksForIsWithinLimits) {
+    const auto host = std::make_shared<Host>();
+    host->subscribe([] { throw Retry{milliseconds(-5)}; });
+    EXPECT_EQ(run(host).delay, milliseconds(0));
+    const auto other = std::make_shared<Host>();
+    other->subscribe([] { throw Retry{milliseconds::max()}; });
+    EXPECT_EQ(run(other).delay, std::chrono::hours(24 * 30));
 }
 
 }  // namespace

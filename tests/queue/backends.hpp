@@ -88,6 +88,8 @@ struct Settings {
     milliseconds ttl = 1h;
     std::optional<int> concurrency = 4;
     milliseconds lease = 10s;
+    RetryPolicy retry = {};
+    milliseconds handler_timeout = {};
 };
 
 class OnEachBackend : public ::testing::TestWithParam<Kind> {
@@ -124,7 +126,9 @@ protected:
                                        .key_prefix = settings.prefix,
                                        .event_ttl = settings.ttl,
                                        .concurrency = settings.concurrency,
-                                       .lease = settings.lease});
+                                       .lease = settings.lease,
+                                       .retry = settings.retry,
+                                       .handler_timeout = settings.handler_timeout});
         }
         return MemoryEventQueue<T>({.event_type = settings.type,
                                     .store = store_,
@@ -132,7 +136,9 @@ protected:
                                     .key_prefix = settings.prefix,
                                     .event_ttl = settings.ttl,
                                     .concurrency = settings.concurrency,
-                                    .lease = settings.lease});
+                                    .lease = settings.lease,
+                                    .retry = settings.retry,
+                                    .handler_timeout = settings.handler_timeout});
     }
 
     QueueManager open_its_manager(const std::string& prefix = {}) {

@@ -291,7 +291,7 @@ TEST_P(StoreConformance, AClosedStoreNeverCallsBack) {
     closed->run([&](Store& store) {
         store.wait("default", [&] { answered.add(); });
         for (int i = 0; i < 10; ++i) {
-            store.stats(std::nullopt, [&](Result<QueueStats>) { answered.add(); });
+            store.stats(true, std::nullopt, [&](Result<QueueStats>) { answered.add(); });
         }
     });
     closed.reset();

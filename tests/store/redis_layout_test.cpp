@@ -83,13 +83,15 @@ TEST_F(RedisLayout, FurtherFieldsOnlyWhenThereIsSomethingToSay) {
     session->settle(2, taken.epoch, Verdict::failed, "no such order");
     const Fields processed = hash(event_key(1)), failed = hash(event_key(2));
     EXPECT_EQ(processed.at("status"), "PROCESSED");
-    EXPECT_TRUE(
-        std::regex_match(processed.at("handled"), std::regex(R"(\d{16} \d{16} default )" + session->worker_id())))
+    EXPECT_TRUE(std::regex_match(processed.at("handled"),
+                                 std::regex(R"(\d{16} \d{16} default )" + session->worker_id() + " 1")))
         << processed.at("handled");
     EXPECT_EQ(failed.at("status"), "ERROR");
     EXPECT_EQ(failed.at("error"), "no such order");
-    EXPECT_EQ(names(failed),
-              (std::set<std::string>{"id", "payload", "status", "created_at", "worker_id", "error", "handled"}));
+    EXPECT_EQ(names(failed), (std::set<std::string>{"id", "payload", "status", "created_at", "worker_id", "error",
+                                                    "handled", "failures"}));
+    EXPECT_TRUE(std::regex_match(failed.at("failures"), std::regex(R"(\[\{.*\}\])"))) << failed.at("failures");
+    EXPECT_NE(failed.at("failures").find("\"error\":\"no such order\""), std::string::npos) << failed.at("failures");
 }
 
 TEST_F(RedisLayout, TheChannelTellsOfPublishAndOfTheFinalStatus) {

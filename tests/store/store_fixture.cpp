@@ -74,6 +74,7 @@ const char* word(Verdict verdict) {
     switch (verdict) {
         case Verdict::processed: return "processed";
         case Verdict::failed: return "failed";
+        case Verdict::retry: return "to be retried";
         case Verdict::handed_back: return "handed back";
     }
     return "?";
@@ -205,6 +206,27 @@ bool Session::settle(EventId id, std::int64_t epoch, Verdict verdict, const std:
     return settle(std::move(request)).at(0);
 }
 
+bool Session::retry_later(EventId id, std::int64_t epoch, const std::string& error, milliseconds delay) {
+    SettleRequest request;
+    request.group = "default";
+    request.settlements.push_back({{id, epoch}, Verdict::retry, error, {}, {}, delay});
+    return settle(std::move(request)).at(0);
+}
+
+std::vector<detail::ByHand> Session::retry(std::vector<EventId> ids, bool delayed_too) {
+    note("retried by hand" + test::describe(ids));
+    return result_of<std::vector<detail::ByHand>>([&](Store& store, Callback<std::vector<detail::ByHand>> callback) {
+        store.retry({ids, long_ttl, delayed_too}, {}, std::move(callback));
+    });
+}
+
+std::vector<detail::ByHand> Session::discard(std::vector<EventId> ids) {
+    note("discarded by hand" + test::describe(ids));
+    return result_of<std::vector<detail::ByHand>>([&](Store& store, Callback<std::vector<detail::ByHand>> callback) {
+        store.discard({ids, long_ttl, worker_id_, "discarded by a test"}, {}, std::move(callback));
+    });
+}
+
 void Session::settle_all(const TakeReply& taken, Verdict verdict, const std::string& group) {
     SettleRequest request;
     request.group = group;
@@ -319,7 +341,7 @@ std::int64_t Session::count(const EventFilter& filter) {
 
 QueueStats Session::stats() {
     return result_of<QueueStats>(
-        [](Store& store, Callback<QueueStats> callback) { store.stats(std::nullopt, std::move(callback)); });
+        [](Store& store, Callback<QueueStats> callback) { store.stats(true, std::nullopt, std::move(callback)); });
 }
 
 std::vector<SubscriberInfo> Session::subscribers() {

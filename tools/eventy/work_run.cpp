@@ -117,9 +117,7 @@ bool WorkRun::everything_of_now_is_done() {
     try {
         const auto stats = queue_.stats();
         const auto group = stats.groups.find(limits_.group);
-        const auto processing = stats.by_status.find(EventStatus::processing);
-        return group != stats.groups.end() && group->second.lag == 0 &&
-               (processing == stats.by_status.end() || processing->second == 0);
+        return group != stats.groups.end() && group->second.lag + group->second.leased == 0;
     } catch (const Error&) {
         return false;  // the worker says what is the matter with the server
     }

@@ -46,7 +46,8 @@ QueueEvent<T> EventQueue<T>::decode(const Serializer<T>& serializer, const detai
             event.last_error,
             event.processed_by,
             event.started_at,
-            event.finished_at};
+            event.finished_at,
+            event.failures};
 }
 
 template <class T>
@@ -77,6 +78,7 @@ QueueEvent<T> EventQueue<T>::publish(T payload, PublishOptions options) const {
             {},
             {},
             {},
+            {},
             {}};
 }
 
@@ -99,6 +101,7 @@ std::vector<QueueEvent<T>> EventQueue<T>::publish_all(std::vector<T> payloads, P
                           0,
                           options.key,
                           options.headers,
+                          {},
                           {},
                           {},
                           {},

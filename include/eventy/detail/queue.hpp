@@ -5,6 +5,7 @@
 #include <eventy/context.hpp>
 #include <eventy/error.hpp>
 #include <eventy/records.hpp>
+#include <eventy/retry.hpp>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -49,6 +50,8 @@ struct QueueSettings {
     std::optional<int> concurrency = {};
     milliseconds lease{10000};
     bool lazy_connect = false;
+    RetryPolicy retry = {};
+    milliseconds handler_timeout{0};
 };
 
 /// One open queue; its destructor is the last handle's. All members may be called from any thread and block; they throw
@@ -76,6 +79,9 @@ public:
     Page<SubscriberInfo> search_subscribers(const PageRequest&) const;
     Subscription watch(std::function<void(const EventNotice&)>) const;
     QueueStats stats() const;
+    bool retry_event(EventId) const;
+    std::int64_t retry_all(EventFilter, const std::function<void(const BulkProgress&)>&) const;
+    bool discard(EventId) const;
     bool wait_idle(milliseconds) const;
     bool close(milliseconds timeout) const;
 
@@ -83,6 +89,8 @@ public:
     std::string describe_event(EventId) const;
 
 private:
+    [[noreturn]] void throw_not_found(EventId) const;
+
     std::shared_ptr<QueueCore> core_;
 };
 

@@ -4,7 +4,7 @@
 -- ARGV  1 start of event keys  2 start of leases sets  3 of open sets  4 of dead sets  5 most bytes of one event
 --       6 most bytes of a reply (the first event may be larger)  7... ids
 -- Reply {gen, top, events}: for each id, as far as the reply reaches, {} when it is gone, else {status, why there is no
---       payload or '', {payload, created_at, worker_id, key, headers, error, handled}}
+--       payload or '', {payload, created_at, worker_id, key, headers, error, handled, failures}}
 -- Cost  two commands per event, and up to three per group; writes nothing
 --@include shared/time.lua
 --@include shared/iso8601.lua

@@ -5,7 +5,7 @@
 --       6 start of leases sets  7 of open sets  8 of dead sets  9 most bytes of one event  10 most bytes of a reply (the
 --       first event may be larger)
 -- Reply {gen, top, where to go on: `latest` of the next call, or -1 when nothing older matches, events}: {id, status, why
---       there is no payload or '', {payload, created_at, worker_id, key, headers, error, handled}} each
+--       there is no payload or '', {payload, created_at, worker_id, key, headers, error, handled, failures}} each
 -- Cost  the page: three commands per event and group. Looks at no more than 2,000 entries, so a page may be short. Writes
 --       nothing.
 --@include shared/time.lua
@@ -200,7 +200,12 @@ if from <= to then
   elseif wanted == 'ERROR' then
     walk_all_of(group.dead, to, from, wanted)
   elseif wanted == 'PENDING' then
-    if walk_all_of(index, to, math.max(from, group.us + 1), wanted) then
+    local function add_unless_discarded(id, us)
+      if status_in(group, id) == wanted then return add(id, us, wanted) end
+      reached = us
+      return true
+    end
+    if walk(index, to, math.max(from, group.us + 1), add_unless_discarded) then
       walk_all_of(group.open, math.min(to, group.us), from, wanted)
     end
   elseif wanted == 'PROCESSING' then

@@ -1,15 +1,18 @@
--- Ends leases: processed, failed or handed back. What is not held under the epoch that is said stays as it is.
+-- Ends leases: processed, failed, to be retried or handed back. What is not held under the epoch that is said stays as it
+-- is.
 --
 -- KEYS  1 meta  2 index  3 groups  4 idle  5 the client's call record
 --       6 leases  7 held  8 delayed  9 open  10 dead  11 wake list, all of the group
 -- ARGV  1 call number  2 base  3 TTL of the call record, ms  4 group  5 worker id  6 TTL of given-up events, ms
---       7 start of event keys  8 channel  9 number of settlements; for each of them: id, epoch, 'p' | 'f' | 'b',
---       started and finished how many us ago; for 'f' also the error
+--       7 start of event keys  8 channel  9 number of settlements; for each of them: id, epoch,
+--       'p' | 'f' | 'r' | 'b', started and finished how many us ago; for 'f' and 'r' also the error; for 'r' also in how
+--       many ms it is due
 -- Reply {state of the call, gen, top, 1 if Redis lost answered calls}; after OK and AGAIN also: one '1' or '0' per
 --       settlement: whether it was held
 -- Cost  per processed event one HSET and its share of one HMGET, ZREM and HDEL; PUBLISH while somebody listens
 --
--- The first write is PERSIST, which a full Redis lets pass. An event that expired while it was handled counts as done.
+-- The first write is PERSIST, which a full Redis lets pass. An event that expired while it was handled counts as done, or
+-- as expired where it was not.
 --@include shared/time.lua
 --@include shared/iso8601.lua
 --@include shared/calls.lua
@@ -17,6 +20,7 @@
 --@include shared/wake.lua
 --@include shared/give_up.lua
 --@include shared/chunks.lua
+--@include shared/failures.lua
 
 local meta, index, groups, idle, record, leases, held, delayed, open, dead, wake = unpack(KEYS)
 local number, base, record_ttl, group = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
@@ -40,15 +44,28 @@ redis.call('LLEN', wake)
 local ids, at, first = {}, {}, 10
 for i = 1, count do
   ids[i], at[i] = ARGV[first], first
-  first = first + (ARGV[first + 2] == 'f' and 6 or 5)
+  local verdict = ARGV[first + 2]
+  first = first + (verdict == 'r' and 7 or verdict == 'f' and 6 or 5)
 end
 local texts = redis.call('HMGET', held, unpack(ids))
 
 redis.call('PERSIST', index)
 local flags, released, forgotten, gone, seen = {}, {}, {}, {}, {}
 local settled, statuses = {}, {}  -- for the channel
-local handed_back, expired = false, 0
-local handled_by = '%.0f %.0f ' .. string.gsub(group .. ' ' .. worker, '%%', '%%%%')
+local takeable, expired = false, 0
+local handled_by = '%.0f %.0f ' .. string.gsub(group .. ' ' .. worker, '%%', '%%%%') .. ' %d'
+
+-- Takeable again in so many ms, with its history where there is one. An event that is gone counts as expired.
+local function delay(id, key, ms, attempt, lost)
+  redis.call('ZADD', delayed, ms > 0 and digits(now_ms + ms) or 0, id)
+  redis.call('ZADD', open, score_of(index, key, id), id)
+  if lost > 0 or attempt > 1 then
+    redis.call('HSET', held, id, '0 ' .. attempt .. ' ' .. lost .. ' 0 ' .. worker)
+  else
+    forgotten[#forgotten + 1] = id
+  end
+  takeable = takeable or ms <= 0
+end
 
 -- Nothing is said of an event that had expired; it counts as done.
 local function finish(id, status, was_there)
@@ -70,26 +87,31 @@ for i = 1, count do
     flags[i], seen[id] = '1', true
     released[#released + 1] = id
     local key, verdict = events .. id, ARGV[p + 2]
-    local handled = string.format(handled_by, now_us - ARGV[p + 3], now_us - ARGV[p + 4])
+    local _, attempt, lost = parse_held(text)
+    local handled = string.format(handled_by, now_us - ARGV[p + 3], now_us - ARGV[p + 4], attempt)
     if verdict == 'p' then
       finish(id, 'PROCESSED', set_fields(key, 2, 'status', 'PROCESSED', 'handled', handled))
+      if attempt > 1 then redis.pcall('HDEL', key, 'error') end
     elseif verdict == 'f' then
-      local was_there = set_fields(key, 3, 'status', 'ERROR', 'error', ARGV[p + 5], 'handled', handled)
+      local failures = with_failure(key, attempt, group, worker, ARGV[p + 5])
+      local was_there =
+        set_fields(key, 4, 'status', 'ERROR', 'error', ARGV[p + 5], 'handled', handled, 'failures', failures)
       finish(id, 'ERROR', was_there)
       if was_there then
         redis.call('ZADD', dead, score_of(index, key, id), id)
         keep_for(key, ttl)
       end
-    elseif redis.call('EXISTS', key) == 1 then
-      handed_back = true
-      redis.call('ZADD', delayed, 0, id)
-      redis.call('ZADD', open, score_of(index, key, id), id)
-      local _, attempt, lost = parse_held(text)
-      if lost > 0 or attempt > 1 then
-        redis.call('HSET', held, id, '0 ' .. attempt .. ' ' .. lost .. ' 0 ' .. worker)
+    elseif verdict == 'r' then
+      local ms = tonumber(ARGV[p + 6])
+      local failures = with_failure(key, attempt, group, worker, ARGV[p + 5])
+      if set_fields(key, 2, 'error', ARGV[p + 5], 'failures', failures) then
+        delay(id, key, ms, attempt + 1, 0)
+        keep_for(key, ms + ttl)
       else
-        forgotten[#forgotten + 1] = id
+        forgotten[#forgotten + 1], gone[#gone + 1], expired = id, id, expired + 1
       end
+    elseif redis.call('EXISTS', key) == 1 then
+      delay(id, key, 0, attempt, lost)
     else
       forgotten[#forgotten + 1], gone[#gone + 1], expired = id, id, expired + 1
     end
@@ -99,7 +121,7 @@ if #released > 0 then chunked('ZREM', leases, released) end
 if #forgotten > 0 then chunked('HDEL', held, forgotten) end
 if #gone > 0 then chunked('ZREM', index, gone) end
 if expired > 0 then redis.call('HINCRBY', groups, group .. ':expired', expired) end
-if handed_back then tell_idle(group, idle, wake, true) end
+if takeable then tell_idle(group, idle, wake, true) end
 local outcome = table.concat(flags)
 remember(record, number, outcome, record_ttl)
 

@@ -3,7 +3,8 @@
 -- KEYS  1 meta  2 counter  3 index  4 groups  5 workers
 -- ARGV  1 start of leases sets  2 of open sets  3 of dead sets  4 latest created_at to count, us (of a call that goes on)
 -- Reply {gen, top, last id, live subscribers, counts PENDING, PROCESSING, PROCESSED, ERROR, where to go on with these
---       counts or -1, {name, lag, age in ms of the oldest pending event or -1, expired} of each group}
+--       counts or -1, {name, lag, age in ms of the oldest pending event or -1, expired, leased} of each
+--       group}
 -- Cost  a few ZCOUNTs per group; with several groups also 2,000 entries of the index a call. Writes nothing.
 --@include shared/time.lua
 --@include shared/last_id.lua
@@ -22,13 +23,18 @@ for i, group in ipairs(list) do
   open_group(group, ARGV[1], ARGV[2], ARGV[3])
   local from = math.max(group.us + 1, since)
   local beyond = redis.call('ZCOUNT', index, score(from), '+inf')
-  local oldest = redis.call('ZRANGEBYSCORE', index, score(from), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
+  local discarded, oldest = redis.call('ZCOUNT', group.dead, score(from), '+inf'), nil
+  local first = redis.call('ZRANGEBYSCORE', index, score(from), '+inf', 'WITHSCORES', 'LIMIT', 0,
+                           math.min(discarded, 1000) + 1)
+  for n = 1, #first, 2 do
+    if not oldest and (discarded == 0 or not redis.call('ZSCORE', group.dead, first[n])) then oldest = first[n + 1] end
+  end
   local delayed = redis.call('ZRANGE', group.open, 0, 0, 'WITHSCORES')[2]
   local us = delayed and micros(delayed) or oldest and micros(oldest)
   -- Ids beyond the cursor that are in no index have expired; a group that is being rebuilt counts none.
   local lost = group.cursor < group.rebuilt and 0 or math.max(last - group.cursor - beyond, 0)
-  described[i] = {group.name, beyond + group.opened, us and math.max(math.floor((now_us - us) / 1000), 0) or -1,
-                  group.expired + lost}
+  described[i] = {group.name, beyond - discarded + group.opened, us and math.max(math.floor((now_us - us) / 1000), 0) or -1,
+                  group.expired + lost, group.leased}
 end
 local counts, next_to
 if #list > 1 then

@@ -1,13 +1,17 @@
 -- Leases events to one worker of a group: first those whose lease ran out, then those that are due, then new ones.
+-- An event that has one more lease to lose is handed out alone, to a worker that holds nothing else of the group: should
+-- it be the one that kills its workers, then it takes no other with it.
 --
 -- KEYS  1 meta  2 counter  3 index  4 groups  5 idle  6 the client's call record
 --       7 leases  8 held  9 delayed  10 open  11 dead  12 wake list, all of the group
 -- ARGV  1 call number  2 base  3 TTL of the call record, ms  4 group  5 most events  6 most bytes of payload (the first
 --       event may be larger)  7 lease, ms  8 TTL of events that are given up, ms  9 worker id
---       10 most bytes of one payload  11 start of event keys  12 channel
+--       10 most bytes of one payload  11 start of event keys  12 channel  13 lost leases until an event is given up
+--       14 how many events this worker holds
 -- Reply {state of the call, gen, top, 1 if Redis lost answered calls}; after OK and AGAIN also: epoch, 1 if more can be
---       taken, number of events that were gone, {id, reason} of each event that was refused and is ERROR now, and a list
---       of id, attempt, {payload, created_at, worker_id, key, headers, error} of each event
+--       taken, number of events that were gone, {id, reason} of each event that was refused and is ERROR now, a list of
+--       id, attempt, {payload, created_at, worker_id, key, headers, error} of each event, 1 if it is one to be run alone,
+--       and 1 if such events wait for a worker that holds nothing
 -- Cost  per event one HMGET and its share of one ZADD and one HSET; ids that are gone by variadic EXISTS. About 25
 --       commands a call beside; looks at no more than `max` + 500 events and 2,000 ids.
 --
@@ -22,22 +26,25 @@
 --@include shared/wake.lua
 --@include shared/give_up.lua
 --@include shared/chunks.lua
+--@include shared/failures.lua
 
 local meta, counter, index, groups, idle, record, leases, held, delayed, open, dead, wake = unpack(KEYS)
 local number, base, record_ttl, group = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local max, max_bytes, lease, ttl = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local worker, max_payload, events, channel = ARGV[9], tonumber(ARGV[10]), ARGV[11], ARGV[12]
-local max_lost, max_looked = 3, 2000
+local max_lost, holding, max_looked = tonumber(ARGV[13]), tonumber(ARGV[14]), 2000
 
 local known = redis.call('HMGET', meta, 'gen', 'top', 'epoch', 'seen', 'grace')
 local gen, top = known[1] or '', whole(known[2])
 local state, note = recall(record, number, base)
 if state == 'STALE' or state == 'GAP' then return {state, gen, top or 0, 0} end
 
+local discarded = 'discarded'
+
 -- Fields of an event; else nil, and why it cannot be handed out, or nothing when it is gone.
 local function read(id)
   local key = events .. id
-  local fields = redis.pcall('HMGET', key, 'payload', 'created_at', 'worker_id', 'key', 'headers', 'error')
+  local fields = redis.pcall('HMGET', key, 'payload', 'created_at', 'worker_id', 'key', 'headers', 'error', 'discarded')
   if fields.err then
     if not string.find(fields.err, 'WRONGTYPE', 1, true) then error(fields.err) end
     return nil, 'its key holds a ' .. redis.call('TYPE', key).ok .. ', not a hash'
@@ -46,6 +53,7 @@ local function read(id)
     if redis.call('EXISTS', key) == 0 then return nil end
     return nil, 'its hash has no payload'
   end
+  if fields[7] then return nil, discarded end
   local size = #fields[1] + (fields[3] and #fields[3] or 0) + (fields[4] and #fields[4] or 0) +
                (fields[5] and #fields[5] or 0) + (fields[6] and #fields[6] or 0)
   if #fields[1] > max_payload then
@@ -70,7 +78,8 @@ if state == 'AGAIN' then
     local fields = its_epoch == tonumber(epoch) and read(id)
     if fields then taken[#taken + 1], taken[#taken + 2], taken[#taken + 3] = id, attempt, fields end
   end
-  return {state, gen, top or 0, 0, tonumber(epoch), (cursor or 0) < last and 1 or 0, 0, {}, taken}
+  local one = #taken > 0 and holding == 0 and select(3, parse_held(redis.call('HGET', held, taken[1]))) + 1 >= max_lost
+  return {state, gen, top or 0, 0, tonumber(epoch), (cursor or 0) < last and 1 or 0, 0, {}, taken, one and 1 or 0, 0}
 end
 
 -- Read everything that can be of a wrong type before the first write.
@@ -115,55 +124,73 @@ local function add(id, fields, attempt, lost)
   return true
 end
 
--- 1. Leases that ran out.
-local overdue_left = false
-if grace == 0 then
-  local ids = redis.call('ZRANGEBYSCORE', leases, '-inf', digits(now_ms), 'LIMIT', 0, max)
-  local texts = #ids > 0 and redis.call('HMGET', held, unpack(ids)) or {}
-  for i, id in ipairs(ids) do
-    local _, attempt, lost = parse_held(texts[i])
-    local fields, reason = read(id)
-    if fields and lost + 1 >= max_lost then
-      fields, reason = nil, 'lost its lease ' .. max_lost .. ' times'
-    end
-    if fields then
-      if not add(id, fields, attempt, lost + 1) then break end
-    else
-      no_lease[#no_lease + 1], forget[#forget + 1] = id, id
-      if reason then
-        refused[#refused + 1] = {id, reason}
-      else
-        gone[#gone + 1], expired = id, expired + 1
-      end
-    end
+-- 1. Leases that ran out, 2. what is due; at most about half of the take while there is something new. Of both some more
+-- are read than can be taken, so that those that wait to be handed out alone hide nothing.
+local failed = {}  -- id, and its field `failures` with the lost lease
+local window, alone, left_alone = max + 200, false, 0
+
+-- Whether losing one more lease, after `lost`, is the end.
+local function in_danger(lost) return max_lost > 1 and lost + 1 >= max_lost end
+
+-- Where it is gone or refused.
+local function drop(id, reason)
+  forget[#forget + 1] = id
+  if reason then
+    refused[#refused + 1] = {id, reason}
+  else
+    gone[#gone + 1], expired = id, expired + 1
   end
-  overdue_left = full or #ids == max
 end
 
--- 2. What is due; at most about half of the take while there is something new.
-local due_left = false
-local room = max - count
-if room > 0 and not full then
-  if cursor < last then room = math.min(room, math.floor((max + 1 + epoch % 2) / 2)) end
-  local ids = redis.call('ZRANGEBYSCORE', delayed, '-inf', digits(now_ms), 'LIMIT', 0, room)
+-- Takes up to `most` of those in a set that are due; `leave` gets the ids that are not to stay in the set, taken or not.
+-- True when there may be more of them.
+local function take_due(set, ran_out, most, leave)
+  local ids = redis.call('ZRANGEBYSCORE', set, '-inf', digits(now_ms), 'LIMIT', 0, window)
   local texts = #ids > 0 and redis.call('HMGET', held, unpack(ids)) or {}
+  -- Who holds nothing begins with one of those that need such a worker.
+  for i = 1, holding == 0 and count == 0 and #ids or 0 do
+    local _, _, lost = parse_held(texts[i])
+    if in_danger(ran_out and lost + 1 or lost) then
+      ids[1], ids[i], texts[1], texts[i] = ids[i], ids[1], texts[i], texts[1]
+      break
+    end
+  end
+  local visited, left = 0, #ids == window
   for i, id in ipairs(ids) do
-    local _, attempt, lost = parse_held(texts[i])
-    local fields, reason = read(id)
-    if fields and not add(id, fields, attempt, lost) then break end
-    not_delayed[#not_delayed + 1] = id
-    if not fields then
-      forget[#forget + 1] = id
-      if reason then
-        refused[#refused + 1] = {id, reason}
+    local _, attempt, lost, holder = parse_held(texts[i])
+    if ran_out then lost = lost + 1 end
+    if lost < max_lost and in_danger(lost) and (alone or holding > 0 or count > 0) then
+      left_alone = left_alone + 1
+    elseif lost < max_lost and (alone or full or visited == most) then
+      left = true
+    else
+      local fields, reason = read(id)
+      if fields and lost >= max_lost then
+        fields, reason = nil, 'lost its lease ' .. max_lost .. ' times'
+      end
+      local added = fields and add(id, fields, attempt, lost)
+      if added then
+        visited, alone = visited + 1, in_danger(lost)
+      elseif fields then
+        left = true
       else
-        gone[#gone + 1], expired = id, expired + 1
+        drop(id, reason)
+      end
+      if not fields or added and not ran_out then leave[#leave + 1] = id end
+      if ran_out and (added or reason) then
+        failed[#failed + 1] = {id, with_failure(events .. id, attempt, group, holder, 'its lease was lost')}
       end
     end
   end
-  due_left = full or #ids == room
-else
-  due_left = redis.call('ZCARD', delayed) > 0
+  return left
+end
+
+local overdue_left = grace == 0 and take_due(leases, true, max, no_lease)
+local due_left = true
+local room = max - count
+if room > 0 and not full and not alone then
+  if cursor < last then room = math.min(room, math.floor((max + 1 + epoch % 2) / 2)) end
+  due_left = take_due(delayed, false, room, not_delayed)
 end
 
 -- 3. What is new.
@@ -183,7 +210,7 @@ local function accounted_for(id)
 end
 
 local looked, read_limit, missing, chunk = 0, max + 500, 0, 64
-while count < max and not full and cursor < last and looked < max_looked and read_limit > 0 do
+while count < max and not full and not alone and cursor < last and looked < max_looked and read_limit > 0 do
   if missing >= 16 then
     -- Many in a row: whole chunks by one EXISTS, larger ones while nothing is found.
     local size = math.min(chunk, last - cursor, max_looked - looked)
@@ -210,6 +237,8 @@ while count < max and not full and cursor < last and looked < max_looked and rea
       missing = 0
       if cursor < rebuilt and accounted_for(id) then
         fields = nil
+      elseif reason == discarded then
+        dead_again[#dead_again + 1] = id
       elseif reason then
         refused[#refused + 1] = {id, reason}
       end
@@ -237,6 +266,7 @@ if #not_delayed > 0 then
 end
 if #forget > 0 then chunked('HDEL', held, forget) end
 if #gone > 0 then chunked('ZREM', index, gone) end
+for _, entry in ipairs(failed) do set_fields(events .. entry[1], 1, 'failures', entry[2]) end
 for _, id in ipairs(dead_again) do redis.call('ZADD', dead, score_of(index, events .. id, id), id) end
 for _, entry in ipairs(refused) do
   local id, key = entry[1], events .. entry[1]
@@ -267,9 +297,14 @@ if expired > 0 then redis.call('HINCRBY', groups, group .. ':expired', expired) 
 if gen == '' then gen = redis.sha1hex(record .. digits(now_us)) end
 redis.call('HSET', meta, 'gen', gen, 'epoch', epoch_text, 'seen', digits(now_ms), 'grace', digits(grace))
 
+-- Those that are to be handed out alone wake nobody: who holds something could not take them. Who holds nothing looks
+-- once a second.
 local more = cursor < last
-if not more and overdue_left then more = redis.call('ZCOUNT', leases, '-inf', digits(now_ms)) > 0 end
-if not more and due_left then more = redis.call('ZCOUNT', delayed, '-inf', digits(now_ms)) > 0 end
+if not more and (overdue_left or due_left) then
+  local ready = redis.call('ZCOUNT', delayed, '-inf', digits(now_ms))
+  if grace == 0 then ready = ready + redis.call('ZCOUNT', leases, '-inf', digits(now_ms)) end
+  more = ready > left_alone
+end
 tell_idle(group, idle, wake, more)
 local outcome = {epoch_text}
 for i = 1, count do outcome[i + 1] = taken[3 * i - 2] end
@@ -279,4 +314,5 @@ for _, entry in ipairs(refused) do
   redis.pcall('PUBLISH', channel, '{"event_id": ' .. entry[1] .. ', "status": "ERROR", "worker_id": ' ..
               cjson.encode(worker) .. '}')
 end
-return {'OK', gen, top or 0, note and 1 or 0, epoch, more and 1 or 0, expired, refused, taken}
+return {'OK', gen, top or 0, note and 1 or 0, epoch, more and 1 or 0, expired, refused, taken, alone and 1 or 0,
+        left_alone > 0 and 1 or 0}

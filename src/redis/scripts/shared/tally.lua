@@ -48,7 +48,8 @@ local function tally(index, group, status, from, to, since)
   end
   local function dead() return in_range(group.dead, from, to) end
   local function pending()
-    return in_range(index, math.max(from, since, group.us + 1), to) + in_range(group.open, from, to)
+    local beyond = math.max(from, since, group.us + 1)
+    return in_range(index, beyond, to) - in_range(group.dead, beyond, to) + in_range(group.open, from, to)
   end
   local function leased()
     if from <= 0 and to >= latest_us then return group.leased end

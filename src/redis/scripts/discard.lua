@@ -1,0 +1,64 @@
+-- Gives events up by hand: ERROR in each group that has not processed them, also where no worker has reached them yet.
+--
+-- KEYS  1 meta  2 index  3 groups
+-- ARGV  1 TTL of given-up events, ms  2 start of event keys  3 of leases sets  4 of delayed sets  5 of open sets
+--       6 of dead sets  7 of held hashes  8 channel  9 worker id  10 reason  11... ids
+-- Reply {gen, top, one letter per id: '1' given up now, '0' processed or given up before, '-' it is gone}
+-- Cost  about ten commands per id and group
+--
+-- A lease on it is lost: its handler's outcome changes nothing any more. Groups that do not exist yet will pass it over.
+--@include shared/time.lua
+--@include shared/iso8601.lua
+--@include shared/groups.lua
+--@include shared/held.lua
+--@include shared/give_up.lua
+
+local meta, index, groups = unpack(KEYS)
+local ttl, events, leases, delayed = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
+local open, dead, held, channel, worker, reason = ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10]
+
+local known = redis.call('HMGET', meta, 'gen', 'top')
+local list = all_groups(groups)
+redis.call('ZCARD', index)
+for _, group in ipairs(list) do
+  redis.call('ZCARD', leases .. group.name)
+  redis.call('ZCARD', delayed .. group.name)
+  redis.call('ZCARD', open .. group.name)
+  redis.call('ZCARD', dead .. group.name)
+  redis.call('HLEN', held .. group.name)
+end
+
+redis.call('PERSIST', index)
+local answers, discarded = {}, {}
+for i = 11, #ARGV do
+  local id, key, answer = ARGV[i], events .. ARGV[i], '0'
+  if redis.call('EXISTS', key) == 0 then
+    answer = '-'
+  else
+    if #list == 0 then answer = '1' end
+    for _, group in ipairs(list) do
+      local name = group.name
+      local was_leased = redis.call('ZREM', leases .. name, id) == 1
+      local was_delayed = redis.call('ZREM', delayed .. name, id) == 1
+      if was_leased or was_delayed then redis.call('HDEL', held .. name, id) end
+      if was_delayed then redis.call('ZREM', open .. name, id) end
+      local beyond = tonumber(id) > group.cursor and not redis.call('ZSCORE', dead .. name, id)
+      if was_leased or was_delayed or beyond then
+        redis.call('ZADD', dead .. name, score_of(index, key, id), id)
+        answer = '1'
+      end
+    end
+    if answer == '1' then
+      set_fields(key, 3, 'status', 'ERROR', 'error', reason, 'discarded', '1')
+      keep_for(key, ttl)
+      discarded[#discarded + 1] = id
+    end
+  end
+  answers[#answers + 1] = answer
+end
+for i, id in ipairs(discarded) do
+  local heard = redis.pcall('PUBLISH', channel, '{"event_id": ' .. id .. ', "status": "ERROR", "worker_id": ' ..
+                            cjson.encode(worker) .. '}')
+  if i == 1 and (type(heard) == 'table' or heard == 0) then break end
+end
+return {known[1] or '', tonumber(known[2] or nil) or 0, table.concat(answers)}

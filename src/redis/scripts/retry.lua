@@ -1,0 +1,65 @@
+-- Makes given-up events takeable again, with all their attempts, and delayed ones at once.
+--
+-- KEYS  1 meta  2 index  3 groups  4 idle
+-- ARGV  1 TTL of the events, ms  2 start of event keys  3 of delayed sets  4 of open sets  5 of dead sets  6 of held hashes
+--       7 of wake lists  8 1: delayed ones too, 0: only those given up  9... ids
+-- Reply {gen, top, one letter per id: '1' it is takeable again, '0' it was not given up (nor delayed), '-' it is gone}
+-- Cost  per id an EXISTS, and about five commands per group that gave it up
+--
+-- What failed before stays in its `failures`. In each group that had not given it up nothing changes.
+--@include shared/time.lua
+--@include shared/iso8601.lua
+--@include shared/groups.lua
+--@include shared/held.lua
+--@include shared/wake.lua
+--@include shared/give_up.lua
+
+local meta, index, groups, idle = unpack(KEYS)
+local ttl, events, delayed, open = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
+local dead, held, wake, delayed_too = ARGV[5], ARGV[6], ARGV[7], ARGV[8] == '1'
+
+local known = redis.call('HMGET', meta, 'gen', 'top')
+local list = all_groups(groups)
+redis.call('ZCARD', index)
+redis.call('SCARD', idle)
+for _, group in ipairs(list) do
+  redis.call('ZCARD', delayed .. group.name)
+  redis.call('ZCARD', open .. group.name)
+  redis.call('ZCARD', dead .. group.name)
+  redis.call('HLEN', held .. group.name)
+  redis.call('LLEN', wake .. group.name)
+end
+
+redis.call('PERSIST', index)
+local answers, woken = {}, {}
+for i = 9, #ARGV do
+  local id, key, answer = ARGV[i], events .. ARGV[i], '0'
+  if redis.call('EXISTS', key) == 0 then
+    answer = '-'
+  else
+    for _, group in ipairs(list) do
+      local name = group.name
+      if redis.call('ZREM', dead .. name, id) == 1 then
+        answer = '1'
+        if tonumber(id) <= group.cursor then
+          redis.call('ZADD', delayed .. name, 0, id)
+          redis.call('ZADD', open .. name, score_of(index, key, id), id)
+          redis.call('HDEL', held .. name, id)
+        end
+        woken[name] = true
+      elseif delayed_too and redis.call('ZSCORE', delayed .. name, id) then
+        answer = '1'
+        redis.call('ZADD', delayed .. name, 0, id)
+        woken[name] = true
+      end
+    end
+    if answer == '1' then
+      redis.pcall('HDEL', key, 'discarded', 'handled')
+      set_fields(key, 1, 'status', 'PENDING')
+      keep_for(key, ttl)
+    end
+  end
+  answers[#answers + 1] = answer
+end
+for name in pairs(woken) do tell_idle(name, idle, wake .. name, true) end
+return {known[1] or '', tonumber(known[2] or nil) or 0, table.concat(answers)}
