@@ -63,7 +63,7 @@ public:
     Page<QueueEvent<T>> search_events(EventFilter = {}, PageRequest = {}) const;
     std::int64_t count_events(EventFilter filter = {}) const { return queue_->count_events(filter); }
     /// What `search_events` finds, all of it, as an input range.
-    EventRange<T> events(EventFilter filter = {}) const { return EventRange<T>(*this, std::move(filter)); }
+    EventRange<T> events(EventFilter filter = {}) const { return EventRange<T>(*this, filter); }
 
     /// Calls the subscriber for each event of the group, on up to `concurrency` threads at once. Returns at once, Redis
     /// there or not. All subscribers of this queue in one group see an event one after another, in the order in which
@@ -122,7 +122,7 @@ public:
     /// after each on this thread. Those that fail again meanwhile are not taken up a second time. Returns how many it
     /// were. A status in the filter other than `error`: `invalid_argument`.
     std::int64_t retry_all(EventFilter filter = {}, std::function<void(const BulkProgress&)> progress = {}) const {
-        return queue_->retry_all(std::move(filter), progress);
+        return queue_->retry_all(filter, progress);
     }
     /// Gives an event up, in each group that has not processed it yet: ERROR, and no handler will see it. One that is
     /// running is not stopped, but its lease is lost (the handler's stop token fires), and its outcome changes nothing.

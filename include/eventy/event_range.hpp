@@ -68,7 +68,7 @@ public:
     };
 
     EventRange(EventQueue<T> queue, EventFilter filter)
-        : state_(std::make_unique<State>(State{std::move(queue), std::move(filter)})) {}
+        : state_(std::make_unique<State>(State{std::move(queue), filter})) {}
 
     /// Call it once: reading goes on from where it stands.
     Iterator begin() {
