@@ -9,11 +9,11 @@ namespace eventy::detail {
 
 namespace {
 
-void refuse(const std::string& message) { throw Error(errc::invalid_argument, "retry." + message); }
+void refuse_policy(const std::string& message) { throw Error(errc::invalid_argument, "retry." + message); }
 
 void check_backoff(const char* name, milliseconds value) {
     if (value < milliseconds(0) || value > longest_backoff) {
-        refuse(name + (" is " + std::to_string(value.count())) + " ms; it must be 0 to 30 days");
+        refuse_policy(name + (" is " + std::to_string(value.count())) + " ms; it must be 0 to 30 days");
     }
 }
 
@@ -52,18 +52,18 @@ double random_share() {
 
 void check_policy(const RetryPolicy& policy) {
     if (policy.max_attempts < 1 || policy.max_attempts > 1'000'000) {
-        refuse("max_attempts is " + std::to_string(policy.max_attempts) + "; it must be 1 to 1000000");
+        refuse_policy("max_attempts is " + std::to_string(policy.max_attempts) + "; it must be 1 to 1000000");
     }
     check_backoff("initial_backoff", policy.initial_backoff);
     check_backoff("max_backoff", policy.max_backoff);
     if (!(policy.multiplier >= 1 && policy.multiplier <= 100)) {
-        refuse("multiplier is " + std::to_string(policy.multiplier) + "; it must be 1 to 100");
+        refuse_policy("multiplier is " + std::to_string(policy.multiplier) + "; it must be 1 to 100");
     }
     if (!(policy.jitter >= 0 && policy.jitter <= 1)) {
-        refuse("jitter is " + std::to_string(policy.jitter) + "; it must be 0 to 1");
+        refuse_policy("jitter is " + std::to_string(policy.jitter) + "; it must be 0 to 1");
     }
     if (policy.max_lost_leases < 1 || policy.max_lost_leases > 1000) {
-        refuse("max_lost_leases is " + std::to_string(policy.max_lost_leases) + "; it must be 1 to 1000");
+        refuse_policy("max_lost_leases is " + std::to_string(policy.max_lost_leases) + "; it must be 1 to 1000");
     }
 }
 

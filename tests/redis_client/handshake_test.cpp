@@ -2,15 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include "redis_client/replies.hpp"
+
 namespace eventy::redis {
 namespace {
 
 using State = Handshake::State;
-
-Reply status(std::string text) { return {Reply::Kind::status, std::move(text), 0, {}}; }
-Reply error(std::string text) { return {Reply::Kind::error, std::move(text), 0, {}}; }
-Reply integer(std::int64_t value) { return {Reply::Kind::integer, "", value, {}}; }
-Reply array() { return {Reply::Kind::array, "", 0, {}}; }
 
 ClientOptions with_login() {
     ClientOptions options;

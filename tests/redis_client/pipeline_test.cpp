@@ -7,6 +7,7 @@
 
 #include "redis/client/backoff.hpp"
 #include "redis/client/wait_plan.hpp"
+#include "redis_client/replies.hpp"
 
 namespace eventy::redis {
 namespace {
@@ -15,9 +16,6 @@ using namespace std::chrono_literals;
 using Strings = std::vector<std::string>;
 
 const Pipeline::TimePoint start{};
-
-Reply text(std::string value) { return {Reply::Kind::text, std::move(value), 0, {}}; }
-Reply error(std::string value) { return {Reply::Kind::error, std::move(value), 0, {}}; }
 
 /// A pipeline whose commands are single letters, and what became of them: "a=reply", "b!" for ended without.
 class PipelineTest : public ::testing::Test {

@@ -86,7 +86,7 @@ struct Reading {
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Reading, depth, alert, felt, at)
 
-struct Opaque {};
+struct WithoutJsonForm {};
 
 TEST(JsonOptional, IsNullOrTheValue) {
     EXPECT_EQ(text_of(Reading{1.5, "red", std::vector{1, 2}, Timestamp()}),
@@ -129,7 +129,8 @@ TEST(JsonOptional, LeavesTheProgramsOwnFormsAlone) {
 
 TEST(JsonOptional, HasNoFormWhereTheValueHasNone) {
     static_assert(detail::JsonReadable<std::optional<int>> && detail::JsonWritable<std::optional<int>>);
-    static_assert(!detail::JsonReadable<std::optional<Opaque>> && !detail::JsonWritable<std::optional<Opaque>>);
+    static_assert(!detail::JsonReadable<std::optional<WithoutJsonForm>> &&
+                  !detail::JsonWritable<std::optional<WithoutJsonForm>>);
 }
 
 TEST(JsonChrono, DurationsAreCounts) {

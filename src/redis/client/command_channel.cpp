@@ -15,7 +15,7 @@ constexpr std::size_t write_bytes = 256 * 1024;  // as many small commands as fi
 // A connection that owes an answer and moves no byte for so long is dropped. Doubled each time in a row, so that a
 // server or a command that is merely slow gets through.
 constexpr milliseconds first_patience{1000};
-constexpr int most_doublings = 4;
+constexpr int most_patience_doublings = 4;
 // Deadlines that pass one soon after the other are looked at together.
 constexpr milliseconds deadline_grain{5};
 
@@ -224,7 +224,7 @@ void CommandChannel::write() {
 // -- time ------------------------------------------------------------------------------------------------------------
 
 std::chrono::steady_clock::duration CommandChannel::patience() const {
-    return first_patience * (1 << std::min(silences_, most_doublings));
+    return first_patience * (1 << std::min(silences_, most_patience_doublings));
 }
 
 void CommandChannel::watch_for_silence() {

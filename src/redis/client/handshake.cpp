@@ -9,8 +9,6 @@ namespace eventy::redis {
 
 namespace {
 
-void append(std::string& out, std::vector<std::string_view> args) { resp::append_command(out, args); }
-
 bool is_status(const Reply& reply, std::string_view text) {
     return reply.kind == Reply::Kind::status && reply.text == text;
 }
@@ -38,15 +36,16 @@ std::string Handshake::wire() const {
     for (const auto step : steps_) {
         switch (step) {
             case Step::login:
-                options_.username.empty() ? append(out, {"AUTH", options_.password})
-                                          : append(out, {"AUTH", options_.username, options_.password});
+                options_.username.empty() ? resp::append_command(out, {"AUTH", options_.password})
+                                          : resp::append_command(out, {"AUTH", options_.username, options_.password});
                 break;
-            case Step::database: append(out, {"SELECT", std::to_string(options_.db)}); break;
+            case Step::database: resp::append_command(out, {"SELECT", std::to_string(options_.db)}); break;
             case Step::name:
-                append(out, {"CLIENT", "SETNAME", options_.client_name.empty() ? "eventy" : options_.client_name});
+                resp::append_command(
+                    out, {"CLIENT", "SETNAME", options_.client_name.empty() ? "eventy" : options_.client_name});
                 break;
-            case Step::id: append(out, {"CLIENT", "ID"}); break;
-            case Step::ping: append(out, {"PING"}); break;
+            case Step::id: resp::append_command(out, {"CLIENT", "ID"}); break;
+            case Step::ping: resp::append_command(out, {"PING"}); break;
         }
     }
     return out;

@@ -17,8 +17,6 @@ using std::chrono::milliseconds;
 constexpr milliseconds quiet_time{2000};  // then it is asked for a sign of life
 constexpr milliseconds patience{1000};    // for the sign
 
-void append(std::string& out, std::vector<std::string_view> args) { resp::append_command(out, args); }
-
 /// Whether a reply is a push of this kind: ["message", channel, payload].
 bool is_push(const Reply& reply, std::string_view kind, std::size_t size) {
     return reply.kind == Reply::Kind::array && reply.items.size() == size && reply.items[0].text == kind;
@@ -91,9 +89,9 @@ void PubSubChannel::suspect(const std::string& why) {
 void PubSubChannel::request(Request::Kind kind, const std::string& channel) {
     auto& connection = supervisor_.connection();
     switch (kind) {
-        case Request::Kind::subscribe: append(connection.staging(), {"SUBSCRIBE", channel}); break;
-        case Request::Kind::unsubscribe: append(connection.staging(), {"UNSUBSCRIBE", channel}); break;
-        case Request::Kind::ping: append(connection.staging(), {"PING"}); break;
+        case Request::Kind::subscribe: resp::append_command(connection.staging(), {"SUBSCRIBE", channel}); break;
+        case Request::Kind::unsubscribe: resp::append_command(connection.staging(), {"UNSUBSCRIBE", channel}); break;
+        case Request::Kind::ping: resp::append_command(connection.staging(), {"PING"}); break;
     }
     connection.flush();
     requests_.push_back({kind, channel});

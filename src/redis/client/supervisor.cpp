@@ -15,7 +15,7 @@ using std::chrono::milliseconds;
 // A lost first packet is sent again by the system after a second only; a try of our own is there earlier.
 constexpr milliseconds connect_time{600};
 constexpr milliseconds handshake_time{1000};
-constexpr int most_doublings = 3;
+constexpr int most_handshake_doublings = 3;
 
 }  // namespace
 
@@ -58,7 +58,7 @@ void Supervisor::try_now() {
     terms.connect_time = std::min(options.connect_timeout, connect_time);
     // Longer each time: a server that is merely slow has to get through at last.
     terms.handshake_time =
-        std::min(options.connect_timeout, handshake_time * (1 << std::min(slow_handshakes_, most_doublings)));
+        std::min(options.connect_timeout, handshake_time * (1 << std::min(slow_handshakes_, most_handshake_doublings)));
     terms.address = address_;
     terms.ask_id = ask_id_;
     connection_ = std::make_shared<Connection>(surroundings_, static_cast<Connection::Owner&>(*this), terms);
