@@ -34,10 +34,12 @@ public:
 
     /// Stores the event and wakes a worker of each group. When the connection breaks meanwhile, the same call is sent
     /// again and is applied once. Throws `SerializationError`, `payload_too_large` (over 16 MiB), `invalid_argument`.
-    /// After a `TimeoutError` the event may or may not have been published.
+    /// After a `TimeoutError` the event may or may not have been published; with a `dedup_key` it is safe to try again.
+    /// Where that key finds an earlier publish, its event comes back as it is stored now.
     QueueEvent<T> publish(T payload, PublishOptions = {}) const;
 
-    /// All or none, with ids in the order given. Over 1,000 events or 32 MiB: `invalid_argument`, nothing is published.
+    /// All or none, with ids in the order given. Over 1,000 events or 32 MiB: `invalid_argument`, nothing is published;
+    /// also where the `dedup_key` was used for another number of events.
     std::vector<QueueEvent<T>> publish_all(std::vector<T> payloads, PublishOptions = {}) const;
     template <std::ranges::input_range R>
     requires std::constructible_from<T, std::ranges::range_reference_t<R>>

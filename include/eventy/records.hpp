@@ -105,6 +105,11 @@ struct BulkProgress {
 struct PublishOptions {
     std::string key = {};  ///< a word of yours, kept with the event; up to 1,024 bytes
     std::map<std::string, std::string> headers = {};
+    /// For retries of your own: while a publish with this word is remembered, a further one adds nothing and returns
+    /// the events of the first. One word stands for all events of a call. Up to 1,024 bytes; empty: every publish
+    /// counts.
+    std::string dedup_key = {};
+    milliseconds dedup_window{0};  ///< for how long it is remembered, up to `event_ttl`; 0: `event_ttl`
 };
 
 struct SubscribeOptions {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/io_thread.hpp"
+#include "core/names.hpp"
 
 namespace eventy::detail {
 
@@ -86,6 +87,12 @@ void Publisher::send(Batch batch) {
     auto deadline = batch.front()->deadline;
     for (const auto& unit : batch) {
         deadline = std::max(deadline, unit->deadline);
+        if (!unit->dedup_key.empty()) {
+            request.once.push_back({.first = request.events.size(),
+                                    .count = unit->events.size(),
+                                    .word = unit->dedup_key,
+                                    .window = unit->dedup_window});
+        }
         std::move(unit->events.begin(), unit->events.end(),
                   std::back_inserter(request.events));  // leaves them empty, not fewer
     }
@@ -102,13 +109,29 @@ void Publisher::send(Batch batch) {
 
 void Publisher::answer(const Batch& batch, const Result<PublishReply>& reply) {
     std::int64_t offset = 0;
+    std::size_t with_word = 0;
     for (const auto& unit : batch) {
-        if (reply) {
-            unit->done(PublishReply{reply.value().first_id + offset, reply.value().first_us + offset});
-        } else {
+        if (!reply) {
             unit->done(reply.failure());
+            continue;
         }
-        offset += static_cast<std::int64_t>(unit->events.size());
+        const PublishReply& all = reply.value();
+        const auto count = static_cast<std::int64_t>(unit->events.size());
+        const std::size_t number = unit->dedup_key.empty() ? all.repeated.size() : with_word++;
+        const auto before = unit->dedup_key.empty()
+                                ? all.repeated.end()
+                                : std::find_if(all.repeated.begin(), all.repeated.end(),
+                                               [number](const auto& repeated) { return repeated.unit == number; });
+        if (before == all.repeated.end()) {
+            unit->done(PublishReply{all.first_id + offset, all.first_us + offset});
+            offset += count;
+        } else if (before->count == count) {
+            unit->done(PublishReply{before->first_id, before->first_us, {*before}});
+        } else {
+            unit->done(Failure{errc::invalid_argument, "the dedup_key " + quoted(unit->dedup_key) + " was used for " +
+                                                           std::to_string(before->count) + " events, not for " +
+                                                           std::to_string(count)});
+        }
     }
 }
 

@@ -15,6 +15,8 @@ namespace eventy::detail {
 struct PublishUnit {
     std::vector<NewEvent> events;
     std::size_t bytes = 0;
+    std::string dedup_key;  // empty: none
+    milliseconds dedup_window{0};
     std::chrono::steady_clock::time_point deadline;
     Callback<PublishReply> done;
     std::atomic<bool> abandoned{false};  // its caller has given up; do not send it if it is still here

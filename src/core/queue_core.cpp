@@ -28,7 +28,7 @@ constexpr auto patience_of_destructors = milliseconds(250);
 int hardware_threads() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
 
 std::size_t check_events(const std::vector<std::string>& payloads, const PublishOptions& options,
-                         const std::string& headers) {
+                         const std::string& headers, milliseconds ttl) {
     const auto refuse = [](errc code, const std::string& message) { throw Error(code, "cannot publish: " + message); };
     if (payloads.size() > most_events_a_publish) {
         refuse(errc::invalid_argument, std::to_string(payloads.size()) + " events in one call; at most " +
@@ -41,6 +41,18 @@ std::size_t check_events(const std::vector<std::string>& payloads, const Publish
     if (headers.size() > most_header_bytes) {
         refuse(errc::invalid_argument, "the headers have " + std::to_string(headers.size()) + " bytes; at most " +
                                            std::to_string(most_header_bytes) + " are allowed");
+    }
+    if (options.dedup_key.size() > most_key_bytes) {
+        refuse(errc::invalid_argument, "the dedup_key has " + std::to_string(options.dedup_key.size()) +
+                                           " bytes; at most " + std::to_string(most_key_bytes) + " are allowed");
+    }
+    if (options.dedup_window < milliseconds(0) || options.dedup_window > ttl) {
+        refuse(errc::invalid_argument, "dedup_window is " + std::to_string(options.dedup_window.count()) +
+                                           " ms; it must be 0 to the queue's event_ttl, " +
+                                           std::to_string(ttl.count()) + " ms");
+    }
+    if (options.dedup_window > milliseconds(0) && options.dedup_key.empty()) {
+        refuse(errc::invalid_argument, "there is a dedup_window but no dedup_key");
     }
     std::size_t bytes = 0;
     for (const auto& payload : payloads) {
@@ -152,7 +164,7 @@ void QueueCore::register_type() {
 std::vector<Receipt> QueueCore::publish(std::vector<std::string> payloads, const PublishOptions& options) {
     require_open("publish");
     const std::string headers = headers_to_text(options.headers);
-    const std::size_t bytes = check_events(payloads, options, headers);
+    const std::size_t bytes = check_events(payloads, options, headers, context_->settings.event_ttl);
     if (payloads.empty()) {
         return {};
     }
@@ -161,6 +173,8 @@ std::vector<Receipt> QueueCore::publish(std::vector<std::string> payloads, const
     }
     auto unit = std::make_shared<PublishUnit>();
     unit->bytes = bytes;
+    unit->dedup_key = options.dedup_key;
+    unit->dedup_window = options.dedup_window > milliseconds(0) ? options.dedup_window : context_->settings.event_ttl;
     unit->deadline = steady_clock::now() + context_->backend->command_timeout();
     unit->events.reserve(payloads.size());
     for (auto& payload : payloads) {
@@ -186,7 +200,8 @@ std::vector<Receipt> QueueCore::publish(std::vector<std::string> payloads, const
     std::vector<Receipt> receipts;
     receipts.reserve(payloads.size());
     for (std::int64_t i = 0; i < count; ++i) {
-        receipts.push_back({reply->value().first_id + i, from_us(reply->value().first_us + i)});
+        receipts.push_back(
+            {reply->value().first_id + i, from_us(reply->value().first_us + i), !reply->value().repeated.empty()});
     }
     return receipts;
 }

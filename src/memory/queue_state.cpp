@@ -35,8 +35,9 @@ int precedence(EventStatus status) {
 PublishReply QueueState::publish(PublishRequest request, std::int64_t now) {
     expire(now);
     group(default_group);
+    PublishReply reply{last_id_ + 1, std::max(last_us_ + 1, now)};
+    reply.repeated = sort_out_repeated(request, reply.first_id, reply.first_us, now);
     const auto count = static_cast<std::int64_t>(request.events.size());
-    const PublishReply reply{last_id_ + 1, std::max(last_us_ + 1, now)};
     for (std::int64_t i = 0; i < count; ++i) {
         NewEvent& from = request.events[static_cast<std::size_t>(i)];
         const Position position{reply.first_id + i, reply.first_us + i};
@@ -60,6 +61,43 @@ PublishReply QueueState::publish(PublishRequest request, std::int64_t now) {
         wake_if_idle(name, state);
     }
     return reply;
+}
+
+std::vector<PublishReply::Repeated> QueueState::sort_out_repeated(PublishRequest& request, EventId first_id,
+                                                                  std::int64_t first_us, std::int64_t now) {
+    std::vector<PublishReply::Repeated> repeated;
+    if (request.once.empty()) {
+        return repeated;
+    }
+    std::vector<bool> keep(request.events.size(), true);
+    std::int64_t left_out = 0;
+    for (std::size_t unit = 0; const PublishOnce& once : request.once) {
+        const auto known = once_.find(once.word);
+        const auto count = static_cast<std::int64_t>(once.count);
+        const auto is_there = [&](const Published& before) {
+            return before.first_id >= first_id || find(before.first_id) != nullptr;  // or it comes in this call
+        };
+        if (known != once_.end() && is_there(known->second)) {
+            const Published& before = known->second;
+            repeated.push_back({unit, before.first_id, before.first_us, before.count});
+            std::fill_n(keep.begin() + static_cast<std::ptrdiff_t>(once.first), count, false);
+            left_out += count;
+        } else {
+            const std::int64_t offset = static_cast<std::int64_t>(once.first) - left_out;
+            const Published published{first_id + offset, first_us + offset, count, now + in_us(once.window)};
+            once_until_.emplace(published.until, once.word);
+            once_[once.word] = published;
+        }
+        ++unit;
+    }
+    std::vector<NewEvent> fresh;
+    for (std::size_t i = 0; i < keep.size(); ++i) {
+        if (keep[i]) {
+            fresh.push_back(std::move(request.events[i]));
+        }
+    }
+    request.events = std::move(fresh);
+    return repeated;
 }
 
 /// One take on its way.
@@ -350,6 +388,13 @@ void QueueState::expire(std::int64_t now) {
     }
     for (auto& [name, state] : groups_) {
         state.drop_overdue_orphans(now);
+    }
+    while (!once_until_.empty() && once_until_.begin()->first <= now) {
+        const auto known = once_.find(once_until_.begin()->second);
+        if (known != once_.end() && known->second.until <= now) {
+            once_.erase(known);
+        }
+        once_until_.erase(once_until_.begin());
     }
 }
 

@@ -82,6 +82,9 @@ private:
     using Positions = std::set<Position, InOrder>;
 
     void expire(std::int64_t now);
+    /// What was published before, and takes these events out of the request; remembers the rest.
+    std::vector<PublishReply::Repeated> sort_out_repeated(PublishRequest&, EventId first_id, std::int64_t first_us,
+                                                          std::int64_t now);
     GroupState& group(const std::string& name);
     GroupState* find_group(const std::string& name);
     struct Taking;
@@ -107,6 +110,13 @@ private:
     std::set<std::pair<std::int64_t, EventId>> expiry_;
     std::map<std::string, GroupState> groups_;
     std::map<std::string, LiveSubscriber> subscribers_;
+    /// A unit that was published under a word.
+    struct Published {
+        EventId first_id = 0;
+        std::int64_t first_us = 0, count = 0, until = 0;
+    };
+    std::map<std::string, Published> once_;
+    std::set<std::pair<std::int64_t, std::string>> once_until_;
     EventId last_id_ = 0;
     std::int64_t last_us_ = 0, last_epoch_ = 0;
     Signals signals_;

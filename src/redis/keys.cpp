@@ -32,6 +32,7 @@ Keys::Keys(const detail::QueueName& queue, bool hash_tagged) {
     open_start = start("open");
     dead_start = start("dead");
     wake_start = start("wake");
+    dedup_start = start("dedup");
 }
 
 GroupKeys Keys::of_group(std::string_view group) const {

@@ -19,7 +19,7 @@ struct Keys {
 
     std::string meta, counter, index, groups, idle, workers, channel;
     std::string event_start, subscriber_start, call_record_start;
-    std::string leases_start, held_start, delayed_start, open_start, dead_start, wake_start;
+    std::string leases_start, held_start, delayed_start, open_start, dead_start, wake_start, dedup_start;
 
     GroupKeys of_group(std::string_view group) const;
     std::string event(EventId) const;

@@ -68,6 +68,34 @@ void in_slices(std::size_t size, Callback<StillHeld> done, Run run) {
     }
 }
 
+/// Whole numbers between single spaces.
+std::vector<std::int64_t> numbers(std::string_view text) {
+    std::vector<std::int64_t> found;
+    while (!text.empty()) {
+        const std::size_t space = std::min(text.find(' '), text.size());
+        found.push_back(to_int(text.substr(0, space)));
+        text.remove_prefix(std::min(space + 1, text.size()));
+    }
+    return found;
+}
+
+/// The outcome of a publish: first id and time; then unit, first id, its time and size of each that had been published.
+detail::PublishReply publish_reply(std::string_view outcome) {
+    const auto words = numbers(outcome);
+    detail::PublishReply reply;
+    if (words.size() >= 2) {
+        reply.first_id = words[0];
+        reply.first_us = words[1];
+    }
+    for (std::size_t i = 2; i + 3 < words.size(); i += 4) {
+        reply.repeated.push_back({.unit = static_cast<std::size_t>(words[i]),
+                                  .first_id = words[i + 1],
+                                  .first_us = words[i + 2],
+                                  .count = words[i + 3]});
+    }
+    return reply;
+}
+
 const char* letter(detail::Verdict verdict) {
     switch (verdict) {
         case detail::Verdict::processed: return "p";
@@ -124,9 +152,14 @@ void RedisStore::publish(detail::PublishRequest request, Deadline deadline, Call
     call.script.script = &scripts::publish;
     call.script.keys = {keys_.meta, keys_.counter, keys_.index, keys_.groups, keys_.idle, {}};
     call.record_key = 5;
-    call.script.arguments.reserve(6 + request.events.size() * (plain ? 1 : 3));
+    call.script.arguments.reserve(8 + request.once.size() * 4 + request.events.size() * (plain ? 1 : 3));
     call.script.argument(request.ttl.count()).argument(request.worker_id).argument(std::int64_t{plain ? 1 : 3});
     call.script.argument(keys_.event_start).argument(keys_.wake_start).argument(keys_.channel);
+    call.script.argument(keys_.dedup_start).argument(static_cast<std::int64_t>(request.once.size()));
+    for (detail::PublishOnce& unit : request.once) {
+        call.script.argument(static_cast<std::int64_t>(unit.first)).argument(static_cast<std::int64_t>(unit.count));
+        call.script.argument(std::move(unit.word)).argument(unit.window.count());
+    }
     for (detail::NewEvent& event : request.events) {
         call.script.argument(std::move(event.payload));
         if (!plain) {
@@ -134,15 +167,8 @@ void RedisStore::publish(detail::PublishRequest request, Deadline deadline, Call
         }
     }
     call.deadline = deadline;
-    call.answered = [done](const Reply& reply) {
-        done(detail::PublishReply{reply.items.at(4).integer, reply.items.at(5).integer});
-    };
-    call.by_outcome = [done](const std::string& outcome) {
-        const std::size_t space = std::min(outcome.find(' '), outcome.size());
-        const std::string_view text = outcome;
-        done(
-            detail::PublishReply{to_int(text.substr(0, space)), to_int(text.substr(std::min(space + 1, text.size())))});
-    };
+    call.answered = [done](const Reply& reply) { done(publish_reply(reply.items.at(4).text)); };
+    call.by_outcome = [done](const std::string& outcome) { done(publish_reply(outcome)); };
     call.failed = [done](Failure failure) { done(std::move(failure)); };
     numbered_.send(std::move(call));
     sweep_now_and_then();
@@ -180,20 +206,12 @@ void RedisStore::hand_back(const std::string& group, const std::string& worker_i
     detail::SettleRequest request;
     request.group = group;
     request.worker_id = worker_id;
-    std::string_view rest = taken;
-    std::optional<std::int64_t> epoch;
-    while (!rest.empty()) {
-        const std::size_t space = std::min(rest.find(' '), rest.size());
-        const std::int64_t number = to_int(rest.substr(0, space));
-        rest.remove_prefix(std::min(space + 1, rest.size()));
-        if (epoch) {
-            detail::Settlement settlement;
-            settlement.lease = {number, *epoch};
-            settlement.verdict = detail::Verdict::handed_back;
-            request.settlements.push_back(std::move(settlement));
-        } else {
-            epoch = number;
-        }
+    const auto words = numbers(taken);
+    for (std::size_t i = 1; i < words.size(); ++i) {
+        detail::Settlement settlement;
+        settlement.lease = {words[i], words[0]};
+        settlement.verdict = detail::Verdict::handed_back;
+        request.settlements.push_back(std::move(settlement));
     }
     if (!request.settlements.empty()) {
         settle(std::move(request), [](const detail::Result<StillHeld>&) {});

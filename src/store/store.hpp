@@ -38,15 +38,30 @@ struct NewEvent {
     std::string payload = {}, key = {};
     std::string headers = {};  // a JSON object, or empty for none
 };
+/// Some of a request's events that are published together once in `window`: if a unit of that word was published before
+/// and its first event is still there, these are not published again.
+struct PublishOnce {
+    std::size_t first = 0, count = 1;  // of the request's events
+    std::string word = {};
+    milliseconds window{0};  // at most the request's ttl, so that what is remembered is still there
+};
 struct PublishRequest {
     std::vector<NewEvent> events = {};
     milliseconds ttl{0};
     std::string worker_id = {};
+    std::vector<PublishOnce> once = {};  // in rising order, not overlapping
 };
-/// The i-th event of the request got `first_id + i`, created at `first_us + i` (µs since 1970).
+/// The i-th event of those that are new got `first_id + i`, created at `first_us + i` (µs since 1970).
 struct PublishReply {
     EventId first_id = 0;
     std::int64_t first_us = 0;
+    /// What had been published before.
+    struct Repeated {
+        std::size_t unit = 0;  // of the request's `once`
+        EventId first_id = 0;
+        std::int64_t first_us = 0, count = 0;  // as it was published then
+    };
+    std::vector<Repeated> repeated = {};
 };
 
 // -- delivery --------------------------------------------------------------------------------------------------------

@@ -1,4 +1,6 @@
 #include <list>
+#include <set>
+#include <thread>
 
 #include "queue/backends.hpp"
 
@@ -49,6 +51,69 @@ TEST_P(Publishing, ManyAtOnceKeepTheirOrder) {
     }
     EXPECT_EQ(queue.get_event(500).payload, orders[499]);
     EXPECT_EQ(queue.get_event(500).created_at, events[499].created_at);
+}
+
+TEST_P(Publishing, ADedupKeyReturnsTheFirstEvent) {
+    const auto queue = open();
+    const auto first = queue.publish({"ORD-1", 1}, {.key = "k", .dedup_key = "request 1"});
+    const auto again = queue.publish({"ORD-2", 2}, {.dedup_key = "request 1"});
+    EXPECT_EQ(again.id, first.id);
+    EXPECT_EQ(again.created_at, first.created_at);
+    EXPECT_EQ(again.payload, first.payload);
+    EXPECT_EQ(again.key, "k");
+    EXPECT_EQ(again.worker_id, first.worker_id);
+    EXPECT_EQ(queue.count_events(), 1);
+
+    Signal handled;
+    const auto subscription = queue.subscribe([&](const QueueEvent<Order>&) { handled.set(); });
+    EXPECT_TRUE(handled.wait());
+    EXPECT_TRUE(queue.wait_idle(60s));
+    EXPECT_EQ(queue.publish({"ORD-1", 1}, {.dedup_key = "request 1"}).status, EventStatus::processed);
+    EXPECT_EQ(queue.stats().last_id, 1);
+}
+
+TEST_P(Publishing, ADedupKeyStandsForAllEventsOfACall) {
+    const auto queue = open();
+    const auto first = queue.publish_all({Order{"a", 1}, Order{"b", 2}}, {.dedup_key = "both"});
+    const auto again = queue.publish_all({Order{"a", 1}, Order{"b", 2}}, {.dedup_key = "both"});
+    ASSERT_EQ(again.size(), 2U);
+    EXPECT_EQ(again[0].id, first[0].id);
+    EXPECT_EQ(again[1].id, first[1].id);
+    EXPECT_EQ(again[1].payload, first[1].payload);
+    EXPECT_EQ(thrown([&] { (void)queue.publish({"c", 3}, {.dedup_key = "both"}); }), errc::invalid_argument);
+    EXPECT_EQ(queue.count_events(), 2);
+}
+
+TEST_P(Publishing, ManyCallersWithOneDedupKeyPublishOnce) {
+    const auto queue = open();
+    std::vector<std::thread> callers;
+    std::vector<EventId> own(8), shared(8);
+    for (std::size_t i = 0; i < own.size(); ++i) {
+        callers.emplace_back([&, i] {
+            shared[i] = queue.publish({"shared", 0}, {.dedup_key = "shared"}).id;
+            own[i] = queue.publish({"own " + std::to_string(i), 0}, {.dedup_key = std::to_string(i)}).id;
+        });
+    }
+    for (auto& caller : callers) {
+        caller.join();
+    }
+    EXPECT_EQ(std::set<EventId>(shared.begin(), shared.end()).size(), 1U);
+    for (std::size_t i = 0; i < own.size(); ++i) {
+        EXPECT_EQ(queue.get_event(own[i]).payload.order_id, "own " + std::to_string(i));
+    }
+    EXPECT_EQ(queue.count_events(), 9);
+}
+
+TEST_P(Publishing, RefusesADedupKeyOrWindowOutOfRange) {
+    const auto queue = open();
+    const auto refused = [&](const PublishOptions& options) {
+        return thrown([&] { (void)queue.publish({"a", 1}, options); }) == errc::invalid_argument;
+    };
+    EXPECT_TRUE(refused({.dedup_key = std::string(1025, 'k')}));
+    EXPECT_TRUE(refused({.dedup_key = "k", .dedup_window = -1ms}));
+    EXPECT_TRUE(refused({.dedup_key = "k", .dedup_window = std::chrono::hours(24 * 366 * 101)}));
+    EXPECT_TRUE(refused({.dedup_window = 1s}));
+    EXPECT_EQ(queue.count_events(), 0);
 }
 
 TEST_P(Publishing, TakesAnyRange) {

@@ -67,6 +67,9 @@ QueueEvent<T> EventQueue<T>::publish(T payload, PublishOptions options) const {
     std::vector<std::string> bytes;
     bytes.push_back(serialize(payload));
     const auto receipt = queue_->publish(std::move(bytes), options).front();
+    if (receipt.repeated) {
+        return get_event(receipt.id);
+    }
     return {receipt.id,
             std::move(payload),
             EventStatus::pending,
@@ -93,6 +96,10 @@ std::vector<QueueEvent<T>> EventQueue<T>::publish_all(std::vector<T> payloads, P
     std::vector<QueueEvent<T>> events;
     events.reserve(payloads.size());
     for (std::size_t i = 0; i < receipts.size(); ++i) {
+        if (receipts[i].repeated) {
+            events.push_back(get_event(receipts[i].id));
+            continue;
+        }
         events.push_back({receipts[i].id,
                           std::move(payloads[i]),
                           EventStatus::pending,

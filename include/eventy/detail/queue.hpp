@@ -25,6 +25,7 @@ class QueueCore;
 struct Receipt {
     EventId id = 0;
     Timestamp created_at = {};
+    bool repeated = false;  // published before, under the same dedup_key; the same for all of one call
 };
 
 /// An event whose payload is still bytes. `payload` of the wrapped event is the text; `unreadable` says why there is

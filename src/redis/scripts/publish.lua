@@ -1,13 +1,17 @@
--- Publishes a batch of events: all or nothing.
+-- Publishes a batch of events: all or nothing. Some of them, in units, carry a word under which they are published once in
+-- a window: where a unit of that word was published before and is still there, it stays, and this one adds nothing.
 --
 -- KEYS  1 meta  2 counter  3 index  4 groups  5 idle  6 the client's call record
 -- ARGV  1 call number  2 base  3 TTL of the call record, ms  4 TTL of the events, ms  5 worker id
 --       6 arguments per event: 1 (payload) or 3 (payload, key, headers; empty for none)
---       7 start of event keys  8 start of wake lists  9 channel  10... the events
--- Reply {state of the call, gen, top, 1 if Redis lost answered calls}; after OK and AGAIN also: first id, its created_at
---       in us. The following ids and times are dense.
+--       7 start of event keys  8 start of wake lists  9 channel  10 start of dedup keys
+--       11 number of units with a word; for each, in rising order: its first event (from 0), its events, word, window, ms
+--       then the events
+-- Reply {state of the call, gen, top, 1 if Redis lost answered calls}; after OK and AGAIN also the outcome as text: the
+--       first id and its created_at in us, which the following new events continue densely; then four numbers for each
+--       unit that had been published before: which unit (from 0), first id, its created_at in us, number of events
 -- Cost  per event one HSET and one PEXPIREAT, one member of one ZADD; PUBLISH while somebody listens. About 12 commands a
---       call beside. Only groups that wait for work cost anything.
+--       call beside; up to 4 per unit with a word. Only groups that wait for work cost anything.
 --
 -- The first write is the HSET of a new event, which a full Redis refuses: then nothing has happened.
 --@include shared/time.lua
@@ -20,17 +24,15 @@
 local meta, counter, index, groups, idle, record = unpack(KEYS)
 local number, base, record_ttl, ttl = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local worker, stride, events, wake, channel = ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8], ARGV[9]
-local first, count = 10, (#ARGV - 9) / stride
+local dedup, units = ARGV[10], tonumber(ARGV[11])
+local first = 12 + 4 * units
+local count = (#ARGV - first + 1) / stride
 
 local known = redis.call('HMGET', meta, 'gen', 'top', 'us', 'sweep')
 local gen, top, last_us, classes = known[1] or '', whole(known[2]), whole(known[3]) or 0, known[4] or ''
 local state, note = recall(record, number, base)
-if state == 'AGAIN' then
-  local first_id, first_us = string.match(note, '^(%d+) (%d+)$')
-  return {state, gen, top or 0, 0, tonumber(first_id), tonumber(first_us)}
-elseif state ~= 'OK' then
-  return {state, gen, top or 0, 0}
-end
+if state == 'AGAIN' then return {state, gen, top or 0, 0, note} end
+if state ~= 'OK' then return {state, gen, top or 0, 0} end
 
 -- Read everything that can be of a wrong type before the first write.
 local given = redis.call('GET', counter)
@@ -50,6 +52,49 @@ end
 local last = last_id(given, top)
 local first_us = math.max(last_us + 1, now_us)
 
+-- What is new: all, or `places` of their arguments. A word that comes twice in one batch counts like one that was
+-- published before.
+local repeated, marks, places, fresh, sizes = {}, {}, nil, {}, {}
+if units > 0 then
+  places = {}
+  local next_event = 0
+  local function add_places(to)
+    for event = next_event, to - 1 do places[#places + 1] = first + event * stride end
+  end
+  for unit = 0, units - 1 do
+    local at = 12 + 4 * unit
+    local begin, size, word = tonumber(ARGV[at]), tonumber(ARGV[at + 1]), ARGV[at + 2]
+    add_places(begin)
+    if #word > 128 or string.sub(word, 1, 5) == 'sha1:' then word = 'sha1:' .. redis.sha1hex(word) end
+    local key = dedup .. word
+    local id, us, its_size = string.match(redis.call('GET', key) or '', '^(%d+) (%d+) (%d+)$')
+    if fresh[key] then
+      id, us, its_size = digits(last + fresh[key]), digits(first_us + fresh[key] - 1), sizes[key]
+    elseif id and redis.call('EXISTS', events .. id) == 0 then
+      id = nil
+    end
+    if id then
+      repeated[#repeated + 1] = unit .. ' ' .. id .. ' ' .. us .. ' ' .. its_size
+    else
+      fresh[key], sizes[key] = #places + 1, size
+      marks[#marks + 1] = {key, digits(last + #places + 1) .. ' ' .. digits(first_us + #places) .. ' ' .. size,
+                           digits(now_ms + tonumber(ARGV[at + 3]))}
+      next_event = begin
+      add_places(begin + size)
+    end
+    next_event = begin + size
+  end
+  add_places(count)
+  count = #places
+end
+local outcome = digits(last + 1) .. ' ' .. digits(first_us)
+if #repeated > 0 then outcome = outcome .. ' ' .. table.concat(repeated, ' ') end
+if count == 0 then
+  redis.call('PERSIST', index)
+  remember(record, number, outcome, record_ttl)
+  return {'OK', gen, top or 0, note and 1 or 0, outcome}
+end
+
 -- The id is new, so whatever stands under its key is not an event.
 local function replace(fields)
   redis.call('DEL', fields[1])
@@ -59,7 +104,7 @@ end
 local expires = digits(math.ceil((first_us + count) / 1000) + ttl)
 local entries, second, date, seconds = {}, nil, nil, nil
 for i = 0, count - 1 do
-  local id, us, at = digits(last + 1 + i), first_us + i, first + i * stride
+  local id, us, at = digits(last + 1 + i), first_us + i, places and places[i + 1] or first + i * stride
   local its_second = math.floor(us / 1000000)
   if its_second ~= second then second, date, seconds = its_second, iso_seconds(its_second), digits(its_second) end
   local fraction = string.format('.%06d', us - second * 1000000)
@@ -102,11 +147,15 @@ end
 if last == 0 then redis.call('HSETNX', groups, 'default', '0 0 0 0') end
 for _, list in ipairs(unmarked) do redis.call('RPUSH', list, '1') end
 if #idle_groups > 0 then redis.call('DEL', idle) end
-remember(record, number, digits(last + 1) .. ' ' .. digits(first_us), record_ttl)
+for _, mark in ipairs(marks) do
+  redis.call('SET', mark[1], mark[2])
+  redis.call('PEXPIREAT', mark[1], mark[3])
+end
+remember(record, number, outcome, record_ttl)
 
 local notice = ', "status": "PENDING", "worker_id": ' .. cjson.encode(worker) .. '}'
 for i = 1, count do
   local heard = redis.pcall('PUBLISH', channel, '{"event_id": ' .. digits(last + i) .. notice)
   if i == 1 and (type(heard) == 'table' or heard == 0) then break end
 end
-return {'OK', gen, last + count, note and 1 or 0, last + 1, first_us}
+return {'OK', gen, last + count, note and 1 or 0, outcome}
