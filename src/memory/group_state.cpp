@@ -138,9 +138,9 @@ bool GroupState::revive(EventId id) {
     return true;
 }
 
-bool GroupState::hasten(EventId id) {
+bool GroupState::hasten(EventId id, std::int64_t now) {
     const auto hold = held_.find(id);
-    if (hold == held_.end() || hold->second.kind != Kind::delayed) {
+    if (hold == held_.end() || hold->second.kind != Kind::delayed || hold->second.until <= now) {
         return false;
     }
     delay(id, release(id), 0);

@@ -57,8 +57,8 @@ public:
     bool discard(EventId);
     /// Given-up ones are takeable again, as new.
     bool revive(EventId);
-    /// Delayed ones are due at once.
-    bool hasten(EventId);
+    /// Delayed ones that are not due yet are due at once.
+    bool hasten(EventId, std::int64_t now);
     bool is_dead(EventId id) const { return dead_.contains(id); }
 
     /// The event is gone. A lease on it goes on, since its taker may yet settle it, until it runs out.

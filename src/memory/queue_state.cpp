@@ -273,7 +273,7 @@ std::vector<ByHand> QueueState::retry(const RetryRequest& request, std::int64_t 
         }
         bool changed = false;
         for (auto& [name, state] : groups_) {
-            if (state.revive(id) || (request.delayed_too && state.hasten(id))) {
+            if (state.revive(id) || (request.delayed_too && state.hasten(id, now))) {
                 changed = true;
                 wake_if_idle(name, state);
             }

@@ -168,6 +168,18 @@ TEST_P(StoreConformance, ARetryByHandHastensWhatIsDelayedOnlyIfAskedTo) {
     EXPECT_EQ(again.events[0].attempt, 2) << "its history goes on";
 }
 
+TEST_P(StoreConformance, ARetryByHandOfWhatIsTakeableAnywayChangesNothing) {
+    const auto worker = open();
+    worker->publish({"handed back", "failed"});
+    const TakeReply taken = worker->take(2);
+    ASSERT_TRUE(worker->settle(1, taken.epoch, Verdict::handed_back));
+    ASSERT_TRUE(worker->settle(2, taken.epoch, Verdict::failed, "broken"));
+    EXPECT_EQ(worker->retry({1, 2}, true), (std::vector{ByHand::unchanged, ByHand::done}));
+    EXPECT_EQ(worker->retry({1, 2}, true), (std::vector{ByHand::unchanged, ByHand::unchanged}));
+    EXPECT_EQ(ids_of(worker->take(10).events), (std::vector<EventId>{1, 2}));
+    EXPECT_EQ(worker->retry({1, 2}, true), (std::vector{ByHand::unchanged, ByHand::unchanged})) << "leased";
+}
+
 TEST_P(StoreConformance, ARetryByHandConcernsOnlyTheGroupThatGaveUp) {
     const auto worker = open();
     EXPECT_TRUE(worker->take(1, long_lease, "mail").events.empty());

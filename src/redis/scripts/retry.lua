@@ -3,7 +3,7 @@
 -- KEYS  1 meta  2 index  3 groups  4 idle
 -- ARGV  1 TTL of the events, ms  2 start of event keys  3 of delayed sets  4 of open sets  5 of dead sets  6 of held hashes
 --       7 of wake lists  8 1: delayed ones too, 0: only those given up  9... ids
--- Reply {gen, top, one letter per id: '1' it is takeable again, '0' it was not given up (nor delayed), '-' it is gone}
+-- Reply {gen, top, one letter per id: '1' it is takeable again, '0' it was not given up (nor not yet due), '-' it is gone}
 -- Cost  per id an EXISTS, and about five commands per group that gave it up
 --
 -- What failed before stays in its `failures`. In each group that had not given it up nothing changes.
@@ -47,7 +47,7 @@ for i = 9, #ARGV do
           redis.call('HDEL', held .. name, id)
         end
         woken[name] = true
-      elseif delayed_too and redis.call('ZSCORE', delayed .. name, id) then
+      elseif delayed_too and tonumber(redis.call('ZSCORE', delayed .. name, id) or 0) > now_ms then
         answer = '1'
         redis.call('ZADD', delayed .. name, 0, id)
         woken[name] = true
