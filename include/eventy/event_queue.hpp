@@ -130,6 +130,12 @@ public:
     /// running is not stopped, but its lease is lost (the handler's stop token fires), and its outcome changes nothing.
     /// False: it was processed or given up before. `retry_event` takes it up again. Throws `EventNotFound`.
     bool discard(EventId id) const { return queue_->discard(id); }
+    /// `discard` for all events that match, the newest first, in steps of up to 100, as `retry_all`. The status in the
+    /// filter is `pending`, `processing` or `error` (in the groups that have not given it up themselves); without one
+    /// it is everything that is pending or processing. `processed`: `invalid_argument`. Returns how many it were.
+    std::int64_t discard_all(EventFilter filter = {}, std::function<void(const BulkProgress&)> progress = {}) const {
+        return queue_->discard_all(std::move(filter), progress);
+    }
 
     /// Waits until nothing is pending, leased or due in any group; false: not within the time. In a handler of this
     /// queue: `would_deadlock`.

@@ -109,25 +109,62 @@ std::int64_t Queue::retry_all(EventFilter filter, const std::function<void(const
                                                 std::string(to_string(*filter.status)));
     }
     filter.status = EventStatus::error;
+    return in_steps({filter}, progress, [&](std::vector<EventId> ids) { return core_->retry(std::move(ids), false); });
+}
+
+std::int64_t Queue::discard_all(EventFilter filter, const std::function<void(const BulkProgress&)>& progress) const {
+    if (filter.status == EventStatus::processed) {
+        throw Error(errc::invalid_argument,
+                    "discard_all() gives up events that are not processed yet; the filter says " +
+                        std::string(to_string(*filter.status)));
+    }
+    const auto discard = [&](std::vector<EventId> ids) { return core_->discard(std::move(ids)); };
+    if (filter.status) {
+        return in_steps({filter}, progress, discard);
+    }
+    if (!filter.created_at_max) {
+        const auto newest = core_->search({}, {.limit = 1}).items;
+        if (newest.empty()) {
+            return 0;
+        }
+        filter.created_at_max = newest.front().event.created_at;
+    }
+    // What is pending may be leased a moment later; and back again, where it is handed back or tried again.
+    std::vector<EventFilter> filters(3, filter);
+    filters[0].status = EventStatus::pending;
+    filters[1].status = EventStatus::processing;
+    filters[2].status = EventStatus::pending;
+    return in_steps(filters, progress, discard);
+}
+
+/// Looks at what matches one filter after another and changes it in steps: no call of a script is a long one.
+std::int64_t Queue::in_steps(const std::vector<EventFilter>& filters,
+                             const std::function<void(const BulkProgress&)>& progress,
+                             const std::function<std::vector<ByHand>(std::vector<EventId>)>& change) const {
     constexpr std::int64_t step = 100;
-    BulkProgress so_far{.done = 0, .total = core_->count(filter)};
-    PageRequest page{.limit = step};
-    do {
-        const auto found = core_->search(filter, page);
-        std::vector<EventId> ids;
-        ids.reserve(found.items.size());
-        for (const auto& item : found.items) {
-            ids.push_back(item.event.id);
-        }
-        if (!ids.empty()) {
-            const auto outcomes = core_->retry(std::move(ids), false);
-            so_far.done += std::count(outcomes.begin(), outcomes.end(), ByHand::done);
-            if (progress) {
-                progress(so_far);
+    BulkProgress so_far;
+    for (std::size_t i = 0; i < std::min<std::size_t>(filters.size(), 2); ++i) {  // a third one is the first one again
+        so_far.total += core_->count(filters[i]);
+    }
+    for (const auto& filter : filters) {
+        PageRequest page{.limit = step};
+        do {
+            const auto found = core_->search(filter, page);
+            std::vector<EventId> ids;
+            ids.reserve(found.items.size());
+            for (const auto& item : found.items) {
+                ids.push_back(item.event.id);
             }
-        }
-        page.page_id = found.next_page_id;
-    } while (page.page_id);
+            if (!ids.empty()) {
+                const auto outcomes = change(std::move(ids));
+                so_far.done += std::count(outcomes.begin(), outcomes.end(), ByHand::done);
+                if (progress) {
+                    progress(so_far);
+                }
+            }
+            page.page_id = found.next_page_id;
+        } while (page.page_id);
+    }
     return so_far.done;
 }
 

@@ -175,6 +175,55 @@ TEST_P(Retries, ADiscardedEventIsNeverSeen) {
     EXPECT_EQ(thrown([&] { (void)queue.discard(77); }), errc::event_not_found);
 }
 
+TEST_P(Retries, ManyAreDiscardedInSteps) {
+    const auto queue = open({.concurrency = 1});
+    Signal begun, go_on;
+    Seen<EventId> seen;
+    const auto subscription = queue.subscribe([&](const QueueEvent<Order>& event) {
+        seen.add(event.id);
+        if (event.payload.order_id == "fail") {
+            throw std::runtime_error("broken");
+        }
+        if (event.payload.order_id == "run") {
+            begun.set();
+            EXPECT_TRUE(go_on.wait());
+        }
+    });
+    (void)queue.publish({"pass"});
+    (void)queue.publish({"fail"});
+    ASSERT_TRUE(queue.wait_idle(patience));
+    const auto running = queue.publish({"run"});
+    ASSERT_TRUE(begun.wait());
+    const auto waiting = queue.publish_all(std::vector<Order>(250));
+    EXPECT_EQ(queue.discard_all({.status = EventStatus::error}), 0) << "given up already";
+    EXPECT_EQ(thrown([&] { (void)queue.discard_all({.status = EventStatus::processed}); }), errc::invalid_argument);
+    // Some of them the worker may have taken ahead.
+    Seen<BulkProgress> steps;
+    EXPECT_EQ(queue.discard_all({.created_at_min = waiting[0].created_at, .created_at_max = waiting[149].created_at},
+                                [&](const BulkProgress& step) { steps.add(step); }),
+              150);
+    EXPECT_GE(steps.now().size(), 2U) << "in steps";
+    EXPECT_EQ(steps.now().back().done, 150);
+    EXPECT_EQ(queue.get_event(running.id).status, EventStatus::processing);
+    EXPECT_EQ(queue.discard_all(), 101) << "the running one, too";
+    EXPECT_EQ(queue.get_event(running.id).status, EventStatus::error);
+    EXPECT_EQ(queue.discard_all(), 0);
+    go_on.set();
+    ASSERT_TRUE(queue.wait_idle(patience));
+    EXPECT_EQ(queue.count_events({.status = EventStatus::error}), 252);
+    EXPECT_EQ(queue.count_events({.status = EventStatus::processed}), 1);
+    EXPECT_EQ(seen.now(), (std::vector<EventId>{1, 2, 3})) << "no handler saw the others";
+}
+
+TEST_P(Retries, WhatAProgressThrowsEndsTheBulkCallAfterItsStep) {
+    const auto queue = open();
+    (void)queue.publish_all(std::vector<Order>(250));
+    EXPECT_THROW((void)queue.discard_all({}, [](const BulkProgress&) { throw std::runtime_error("enough"); }),
+                 std::runtime_error);
+    EXPECT_EQ(queue.count_events({.status = EventStatus::error}), 100);
+    EXPECT_EQ(queue.discard_all(), 150) << "the same call goes on";
+}
+
 TEST_P(Retries, DiscardingARunningEventFiresItsStopToken) {
     const auto queue = open({.lease = 150ms});
     Signal begun, stopped;

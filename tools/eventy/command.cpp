@@ -38,7 +38,9 @@ EventQueue<std::string> open_queue(const Common& common, const std::string& type
                                          .key_prefix = common.prefix,
                                          .event_ttl = needs.ttl,
                                          .concurrency = needs.concurrency,
-                                         .lease = needs.lease});
+                                         .lease = needs.lease,
+                                         .retry = needs.retry,
+                                         .handler_timeout = needs.handler_timeout});
 }
 
 CLI::App* CommandLine::add(const std::string& name, const std::string& what, Common& common,

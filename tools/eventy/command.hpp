@@ -17,7 +17,7 @@ enum ExitCode : int {
     exit_failure = 1,     // the server, or something that is not there
     exit_usage = 2,       // wrong options or wrong input
     exit_partly = 3,      // done, but for input that had to be left out
-    exit_interrupted = 4  // ended by a signal before it was done
+    exit_interrupted = 4  // ended by a signal before it was done; what was done stays done
 };
 
 /// Wrong options or input: said in one line, exit code 2.
@@ -39,6 +39,8 @@ struct Common {
 struct QueueNeeds {
     std::optional<int> concurrency = {};
     milliseconds lease{10000}, ttl = std::chrono::hours(24);
+    RetryPolicy retry = {};
+    milliseconds handler_timeout{0};
 };
 
 /// The queue of bytes; waits for the server. Throws what the library throws.
@@ -68,6 +70,8 @@ void add_work(CommandLine&);
 void add_get(CommandLine&);
 void add_search(CommandLine&);
 void add_count(CommandLine&);
+void add_retry(CommandLine&);
+void add_discard(CommandLine&);
 void add_types(CommandLine&);
 void add_subscribers(CommandLine&);
 void add_stats(CommandLine&);

@@ -29,6 +29,11 @@ std::string for_people(const QueueEvent<std::string>& event) {
         text += line("header:       ", printable(name) + " = " + printable(value));
     }
     text += line("last error:   ", printable(event.last_error, 4096));
+    for (const auto& failure : event.failures) {
+        text += line("failed:       ", "attempt " + std::to_string(failure.attempt) + ", " + to_string(failure.at) +
+                                           ", " + printable(failure.group) + " on " + printable(failure.worker_id) +
+                                           ": " + printable(failure.error, 500));
+    }
     text += line("processed by: ", printable(event.processed_by));
     if (event.started_at && event.finished_at) {
         const auto took = std::chrono::floor<milliseconds>(*event.finished_at - *event.started_at);

@@ -16,7 +16,7 @@ constexpr const char* exit_codes =
     "  1  failed: the server, or something that is not there\n"
     "  2  wrong options or wrong input\n"
     "  3  done, but bad lines were left out (publish --keep-going)\n"
-    "  4  ended by a signal before it was done (publish)\n"
+    "  4  ended by a signal before it was done (publish, retry, discard)\n"
     "Each subcommand has its own --help with examples.";
 
 /// What stands behind "--" belongs to `work` and must not be read as options.
@@ -51,6 +51,8 @@ int run(int argc, char** argv) {
     add_get(line);
     add_search(line);
     add_count(line);
+    add_retry(line);
+    add_discard(line);
     add_types(line);
     add_subscribers(line);
     add_stats(line);

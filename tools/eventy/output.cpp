@@ -60,6 +60,17 @@ void add_payload(JsonObject& object, const std::string& payload) {
     }
 }
 
+std::string failures_as_json(const std::vector<FailedAttempt>& failures) {
+    std::string array;
+    for (const auto& failure : failures) {
+        JsonObject object;
+        object.number("attempt", failure.attempt).text("at", to_string(failure.at)).text("group", failure.group);
+        object.text("worker_id", failure.worker_id).text("error", failure.error);
+        array += (array.empty() ? "" : ", ") + object.str();
+    }
+    return "[" + array + "]";
+}
+
 std::size_t width(std::string_view text) {
     std::size_t columns = 0;
     bool escape = false;
@@ -140,6 +151,9 @@ std::string event_as_json(std::string_view type, const QueueEvent<std::string>& 
     }
     if (event.finished_at) {
         object.text("finished_at", to_string(*event.finished_at));
+    }
+    if (!event.failures.empty()) {
+        object.raw("failures", failures_as_json(event.failures));
     }
     add_payload(object, event.payload);
     return object.str();

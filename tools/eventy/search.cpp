@@ -33,9 +33,10 @@ public:
         }
         Table table({{first_ ? "ID" : "", true}, {"STATUS"}, {"CREATED AT"}, {"ATTEMPT", true}, {"PAYLOAD"}});
         for (const auto& event : page) {
-            const std::string error = event.status == EventStatus::error || event.attempt > 1
-                                          ? (event.last_error.empty() ? "" : "  <- " + printable(event.last_error, 80))
-                                          : "";
+            // Of one that waits for its next attempt, too.
+            const std::string error = event.status == EventStatus::processed || event.last_error.empty()
+                                          ? ""
+                                          : "  <- " + printable(event.last_error, 80);
             table.add({std::to_string(event.id), coloured(event.status), to_string(event.created_at),
                        std::to_string(event.attempt), printable(event.payload, 80) + error});
         }

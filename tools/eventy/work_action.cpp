@@ -2,11 +2,14 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <eventy/subscriber.hpp>
 #include <mutex>
 #include <optional>
+#include <random>
 #include <stop_token>
 #include <utility>
 
@@ -44,11 +47,21 @@ std::string reason(const ChildOutcome& outcome) {
     return errors.empty() ? how : how + ": " + tail(errors, longest_reason - how.size() - 2);
 }
 
+/// As the library waits after the failed attempt, whose limit of attempts does not count here.
+milliseconds backoff(const RetryPolicy& policy, int attempt) {
+    thread_local std::minstd_rand generator{std::random_device()()};
+    const double share = std::uniform_real_distribution<double>(0, policy.jitter)(generator);
+    const double grown =
+        static_cast<double>(policy.initial_backoff.count()) * std::pow(policy.multiplier, std::max(attempt - 1, 0));
+    return milliseconds(std::llround(std::min(grown, static_cast<double>(policy.max_backoff.count())) * (1 - share)));
+}
+
 class CommandAction final : public WorkAction {
 public:
-    CommandAction(std::string type, std::vector<std::string> command)
+    CommandAction(std::string type, std::vector<std::string> command, RetryPolicy policy)
         : type_(std::move(type)),
           program_(std::move(command)),
+          policy_(std::move(policy)),
           environment_(environment_without({"EVENTY_EVENT_ID", "EVENTY_EVENT_TYPE", "EVENTY_ATTEMPT",
                                             "EVENTY_CREATED_AT", "EVENTY_EPOCH", "EVENTY_KEY"})) {}
 
@@ -66,6 +79,13 @@ public:
         }
         if (stop_.stop_requested() || kill_.stop_requested()) {
             throw HandBack();
+        }
+        const bool exited = outcome.how == ChildOutcome::How::exited;
+        if (exited && outcome.number == status_for_retry) {
+            throw Retry{.after = backoff(policy_, context.attempt()), .reason = reason(outcome)};
+        }
+        if (exited && outcome.number == status_for_reject) {
+            throw Reject{.reason = reason(outcome)};
         }
         throw std::runtime_error(reason(outcome));
     }
@@ -87,6 +107,7 @@ private:
 
     std::string type_;
     Program program_;
+    RetryPolicy policy_;
     std::vector<std::string> environment_;
     std::stop_source stop_, kill_;
 };
@@ -116,8 +137,9 @@ private:
 
 }  // namespace
 
-std::unique_ptr<WorkAction> make_command_action(std::string type, std::vector<std::string> command) {
-    return std::make_unique<CommandAction>(std::move(type), std::move(command));
+std::unique_ptr<WorkAction> make_command_action(std::string type, std::vector<std::string> command,
+                                                RetryPolicy policy) {
+    return std::make_unique<CommandAction>(std::move(type), std::move(command), std::move(policy));
 }
 
 std::unique_ptr<WorkAction> make_print_action(std::string type) {

@@ -53,28 +53,40 @@ void WorkRun::handle(const QueueEvent<std::string>& event, Context& context) {
     try {
         action_.run(event, context);
     } catch (const HandBack&) {
-        finished(&Tally::handed_back);
+        finished(event.id, &Tally::handed_back, true);
         throw;
     } catch (const Unusable& unusable) {
         end(unusable.what());
-        finished(&Tally::handed_back);
+        finished(event.id, &Tally::handed_back, true);
         throw HandBack();
+    } catch (const Retry&) {
+        finished(event.id, &Tally::failed, true);
+        throw;
+    } catch (const Reject&) {
+        finished(event.id, &Tally::failed);
+        throw;
     } catch (...) {
-        finished(&Tally::failed);
+        finished(event.id, &Tally::failed, context.attempt() < limits_.max_attempts);
         throw;
     }
-    finished(&Tally::processed);
+    finished(event.id, &Tally::processed);
 }
 
 void WorkRun::begin_or_hand_back(EventId id) {
     const std::lock_guard lock(mutex_);
     if (!ending_ && last_of_now_ && id > *last_of_now_) {
-        ending_ = true;  // ids are handed out in order: all of now have been begun
+        // Ids are handed out in order: all of now have been begun. While some of them may come again, newer ones are
+        // handled as well: handed back, they would be here again at once.
+        newer_seen_ = true;
+        ending_ = unfinished_.empty();
         bell_.ring();
     }
     if (ending_) {
         ++tally_.handed_back;
         throw HandBack();
+    }
+    if (last_of_now_ && id <= *last_of_now_) {
+        unfinished_.insert(id);
     }
     if (++begun_ == limits_.count) {
         ending_ = true;
@@ -82,9 +94,12 @@ void WorkRun::begin_or_hand_back(EventId id) {
     }
 }
 
-void WorkRun::finished(std::int64_t Tally::* outcome) {
+void WorkRun::finished(EventId id, std::int64_t Tally::* outcome, bool comes_again) {
     const std::lock_guard lock(mutex_);
     ++(tally_.*outcome);
+    if (!comes_again) {
+        unfinished_.erase(id);
+    }
 }
 
 void WorkRun::end(const std::string& error) {
@@ -117,10 +132,38 @@ bool WorkRun::everything_of_now_is_done() {
     try {
         const auto stats = queue_.stats();
         const auto group = stats.groups.find(limits_.group);
-        return group != stats.groups.end() && group->second.lag + group->second.leased == 0;
+        return (group != stats.groups.end() && group->second.lag + group->second.leased == 0) ||
+               nothing_of_now_is_unfinished();
     } catch (const Error&) {
         return false;  // the worker says what is the matter with the server
     }
+}
+
+/// Where newer events keep the group from ever being without work.
+bool WorkRun::nothing_of_now_is_unfinished() {
+    std::vector<EventId> some;
+    {
+        const std::lock_guard lock(mutex_);
+        if (!newer_seen_) {
+            return false;
+        }
+        for (const EventId id : unfinished_) {
+            if (some.size() == 100) {
+                break;
+            }
+            some.push_back(id);
+        }
+    }
+    const auto events = queue_.get_events(some);
+    const std::lock_guard lock(mutex_);
+    for (std::size_t i = 0; i < some.size(); ++i) {
+        const bool open =
+            events[i] && (events[i]->status == EventStatus::pending || events[i]->status == EventStatus::processing);
+        if (!open) {
+            unfinished_.erase(some[i]);
+        }
+    }
+    return unfinished_.empty();
 }
 
 void WorkRun::wait_for_the_end() {

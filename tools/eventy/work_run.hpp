@@ -3,6 +3,7 @@
 #include <eventy/queue.hpp>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "signals.hpp"
@@ -15,6 +16,7 @@ struct WorkLimits {
     std::int64_t count = 0;  // 0: no limit
     bool once = false;       // until what is there now is done
     milliseconds drain{30000};
+    int max_attempts = 1;  // as the queue's policy says
 };
 
 /// Handles events until a limit is reached, a signal comes or the action becomes unusable. Then it takes nothing more,
@@ -34,11 +36,12 @@ public:
 private:
     void handle(const QueueEvent<std::string>&, Context&);
     void begin_or_hand_back(EventId);
-    void finished(std::int64_t Tally::*);
+    void finished(EventId, std::int64_t Tally::*, bool comes_again = false);
     void end(const std::string& error = {});
     bool ending() const;
     bool find_last_of_now();
     bool everything_of_now_is_done();
+    bool nothing_of_now_is_unfinished();
     void wait_for_the_end();
     void close();
 
@@ -53,6 +56,8 @@ private:
     mutable std::mutex mutex_;
     std::int64_t begun_ = 0;
     Tally tally_;
+    std::set<EventId> unfinished_;  // events of now that run here, or that failed here and come again
+    bool newer_seen_ = false;       // everything of now has been begun
     bool ending_ = false;
     std::string error_;
 };

@@ -20,6 +20,7 @@ namespace detail {
 
 class Backend;
 class QueueCore;
+enum class ByHand;
 
 /// What stays of a publish beside the payload.
 struct Receipt {
@@ -83,6 +84,7 @@ public:
     bool retry_event(EventId) const;
     std::int64_t retry_all(EventFilter, const std::function<void(const BulkProgress&)>&) const;
     bool discard(EventId) const;
+    std::int64_t discard_all(EventFilter, const std::function<void(const BulkProgress&)>&) const;
     bool wait_idle(milliseconds) const;
     bool close(milliseconds timeout) const;
 
@@ -91,6 +93,8 @@ public:
 
 private:
     [[noreturn]] void throw_not_found(EventId) const;
+    std::int64_t in_steps(const std::vector<EventFilter>&, const std::function<void(const BulkProgress&)>&,
+                          const std::function<std::vector<ByHand>(std::vector<EventId>)>& change) const;
 
     std::shared_ptr<QueueCore> core_;
 };
