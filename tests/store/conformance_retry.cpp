@@ -98,6 +98,38 @@ TEST_P(StoreConformance, OnlyTheLastTwentyFailuresAreKept) {
     EXPECT_EQ(event->attempt, 25);
 }
 
+TEST_P(StoreConformance, ARetriedEventIsCountedAsLongAsItLives) {
+    // Longer than its publisher said: the TTL of whoever settles counts, from the next attempt on.
+    for (milliseconds ttl = 100ms;; ttl *= 2) {
+        ASSERT_LT(ttl, patience);
+        next_queue();
+        const auto worker = open();
+        worker->publish({"by its handler", "by hand", "not at all"}, ttl);
+        const TakeReply taken = worker->take(3);
+        SettleRequest request;
+        request.group = "default";
+        request.ttl = long_ttl;
+        request.settlements = {{{1, taken.epoch}, Verdict::retry, "again"},
+                               {{2, taken.epoch}, Verdict::failed, "broken"},
+                               {{3, taken.epoch}, Verdict::processed}};
+        if (taken.events.size() != 3 || worker->settle(request) != StillHeld(3, true)) {
+            continue;  // too slow for this TTL
+        }
+        EXPECT_EQ(worker->retry({2}), std::vector{ByHand::done});
+        const TakeReply again = worker->take(3);
+        ASSERT_EQ(again.events.size(), 2U);
+        worker->settle_all(again);
+        bed().pass(2 * ttl);
+        EXPECT_EQ(ids_of(worker->search_all({})), (std::vector<EventId>{2, 1}));
+        EXPECT_EQ(ids_of(worker->search_all({.status = EventStatus::processed})), (std::vector<EventId>{2, 1}));
+        EXPECT_TRUE(eventually(*worker, [&] { return worker->count() == 2; })) << "without what expired";
+        EXPECT_EQ(worker->count({.status = EventStatus::processed}), 2);
+        EXPECT_EQ(worker->count({.status = EventStatus::pending}), 0);
+        EXPECT_EQ(worker->stats().by_status.at(EventStatus::processed), 2);
+        return;
+    }
+}
+
 TEST_P(StoreConformance, AnEventIsKeptUntilItsNextAttemptAndATtlBeyond) {
     for (milliseconds ttl = 50ms;; ttl *= 2) {
         ASSERT_LT(ttl, patience);

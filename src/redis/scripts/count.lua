@@ -10,11 +10,12 @@
 --@include shared/groups.lua
 --@include shared/truth.lua
 --@include shared/sweep_classes.lua
+--@include shared/kept.lua
 --@include shared/tally.lua
 
 local meta, index = KEYS[1], KEYS[2]
 local from, to, wanted = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
-local known = redis.call('HMGET', meta, 'gen', 'top', 'sweep')
+local known = redis.call('HMGET', meta, 'gen', 'top', 'sweep', 'kept')
 local list = all_groups(KEYS[3])
 for _, group in ipairs(list) do open_group(group, ARGV[4], ARGV[5], ARGV[6]) end
 
@@ -24,7 +25,7 @@ if #list > 1 and wanted ~= '' then
   counts, next_to = walk_tally(index, list, from, to, 2000)
   count = counts[wanted] or 0
 else
-  count = tally(index, list[1], wanted == '' and 'ALL' or wanted, from, to, alive_since(known[3]))
+  count = tally(index, list[1], wanted == '' and 'ALL' or wanted, from, to, alive_since(known[3], known[4]))
   next_to = -1
 end
 return {known[1] or '', tonumber(known[2] or nil) or 0, count, next_to}

@@ -13,12 +13,13 @@
 --@include shared/held.lua
 --@include shared/wake.lua
 --@include shared/give_up.lua
+--@include shared/kept.lua
 
 local meta, index, groups, idle = unpack(KEYS)
 local ttl, events, delayed, open = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
 local dead, held, wake, delayed_too = ARGV[5], ARGV[6], ARGV[7], ARGV[8] == '1'
 
-local known = redis.call('HMGET', meta, 'gen', 'top')
+local known = redis.call('HMGET', meta, 'gen', 'top', 'kept')
 local list = all_groups(groups)
 redis.call('ZCARD', index)
 redis.call('SCARD', idle)
@@ -31,7 +32,8 @@ for _, group in ipairs(list) do
 end
 
 redis.call('PERSIST', index)
-local answers, woken = {}, {}
+read_kept(known[3])
+local answers, woken, retried = {}, {}, false
 for i = 9, #ARGV do
   local id, key, answer = ARGV[i], events .. ARGV[i], '0'
   if redis.call('EXISTS', key) == 0 then
@@ -57,9 +59,12 @@ for i = 9, #ARGV do
       redis.pcall('HDEL', key, 'discarded', 'handled')
       set_fields(key, 1, 'status', 'PENDING')
       keep_for(key, ttl)
+      keep_in_counts(score_of(index, key, id), ttl)
+      retried = true
     end
   end
   answers[#answers + 1] = answer
 end
+if retried then redis.call('HSET', meta, 'kept', kept_text()) end
 for name in pairs(woken) do tell_idle(name, idle, wake .. name, true) end
 return {known[1] or '', tonumber(known[2] or nil) or 0, table.concat(answers)}

@@ -14,6 +14,7 @@
 --@include shared/truth.lua
 --@include shared/read_event.lua
 --@include shared/sweep_classes.lua
+--@include shared/kept.lua
 --@include shared/tally.lua
 
 local meta, index = KEYS[1], KEYS[2]

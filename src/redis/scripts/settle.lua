@@ -21,12 +21,13 @@
 --@include shared/give_up.lua
 --@include shared/chunks.lua
 --@include shared/failures.lua
+--@include shared/kept.lua
 
 local meta, index, groups, idle, record, leases, held, delayed, open, dead, wake = unpack(KEYS)
 local number, base, record_ttl, group = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local worker, ttl, events, channel, count = ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8], tonumber(ARGV[9])
 
-local known = redis.call('HMGET', meta, 'gen', 'top')
+local known = redis.call('HMGET', meta, 'gen', 'top', 'kept')
 local gen, top = known[1] or '', tonumber(known[2] or nil) or 0
 local state, note = recall(record, number, base)
 if state == 'AGAIN' then return {state, gen, top, 0, note} end
@@ -52,7 +53,7 @@ local texts = redis.call('HMGET', held, unpack(ids))
 redis.call('PERSIST', index)
 local flags, released, forgotten, gone, seen = {}, {}, {}, {}, {}
 local settled, statuses = {}, {}  -- for the channel
-local takeable, expired = false, 0
+local takeable, expired, retried = false, 0, false
 local handled_by = '%.0f %.0f ' .. string.gsub(group .. ' ' .. worker, '%%', '%%%%') .. ' %d'
 
 -- Takeable again in so many ms, with its history where there is one. An event that is gone counts as expired.
@@ -107,6 +108,9 @@ for i = 1, count do
       if set_fields(key, 2, 'error', ARGV[p + 5], 'failures', failures) then
         delay(id, key, ms, attempt + 1, 0)
         keep_for(key, ms + ttl)
+        if not retried then read_kept(known[3]) end
+        keep_in_counts(score_of(index, key, id), ms + ttl)
+        retried = true
       else
         forgotten[#forgotten + 1], gone[#gone + 1], expired = id, id, expired + 1
       end
@@ -121,6 +125,7 @@ if #released > 0 then chunked('ZREM', leases, released) end
 if #forgotten > 0 then chunked('HDEL', held, forgotten) end
 if #gone > 0 then chunked('ZREM', index, gone) end
 if expired > 0 then redis.call('HINCRBY', groups, group .. ':expired', expired) end
+if retried then redis.call('HSET', meta, 'kept', kept_text()) end
 if takeable then tell_idle(group, idle, wake, true) end
 local outcome = table.concat(flags)
 remember(record, number, outcome, record_ttl)

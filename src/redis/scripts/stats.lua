@@ -11,12 +11,13 @@
 --@include shared/groups.lua
 --@include shared/truth.lua
 --@include shared/sweep_classes.lua
+--@include shared/kept.lua
 --@include shared/tally.lua
 
 local meta, counter, index, groups, workers = unpack(KEYS)
 local to = tonumber(ARGV[4])
-local known = redis.call('HMGET', meta, 'gen', 'top', 'sweep')
-local list, since = all_groups(groups), alive_since(known[3])
+local known = redis.call('HMGET', meta, 'gen', 'top', 'sweep', 'kept')
+local list, since = all_groups(groups), alive_since(known[3], known[4])
 local last = last_id(redis.call('GET', counter), whole(known[2]))
 local described = {}
 for i, group in ipairs(list) do

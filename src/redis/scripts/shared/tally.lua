@@ -3,10 +3,11 @@
 local latest_us = 4503599627370496  -- 2^52: as good as no end
 
 -- An event that was published before this can only be there as an exception: dead, delayed or leased. 0 when unknown.
-local function alive_since(classes)
+local function alive_since(classes, kept)
   local longest = nil
   for _, class in ipairs(parse_classes(classes or '')) do longest = math.max(longest or 0, class.ttl) end
-  return longest and math.max(now_us - longest * 1000 - 10000, 0) or 0
+  if not longest then return 0 end
+  return math.min(math.max(now_us - longest * 1000 - 10000, 0), read_kept(kept) or now_us)
 end
 
 local function in_range(set, from, to)
