@@ -128,7 +128,9 @@ TakeReply QueueState::take(const TakeRequest& request, std::int64_t now) {
         take_one(taking, next_beyond(from));
     }
     const auto most = static_cast<std::size_t>(taking.left_alone) + 1;
-    reply.more = from.backlog() > 0 || from.overdue(now, most).size() + from.due(now, most).size() >= most;
+    const bool any_gone_on = !reply.events.empty() || !reply.refused.empty();
+    reply.more =
+        from.backlog() > 0 || (any_gone_on && from.overdue(now, most).size() + from.due(now, most).size() >= most);
     reply.alone_left = taking.left_alone > 0;
     reply.expired = from.take_unreported();
     from.idle = !reply.more;

@@ -353,6 +353,21 @@ TEST_P(StoreConformance, AnEventThatWaitsToBeAloneHidesNothing) {
     EXPECT_EQ(ids_of(again.events), std::vector<EventId>{31}) << "it stands behind 30 that wait";
 }
 
+TEST_P(StoreConformance, WhereAllWaitToBeAloneNobodyAsksAgainAndAgain) {
+    const auto worker = open();
+    constexpr int count = 300;  // more than a take looks at
+    worker->publish(std::vector<std::string>(count, "x"));
+    for (int round = 0; round < 2; ++round) {
+        ASSERT_EQ(worker->take(take_of(count, 0, doomed)).events.size(), std::size_t{count});
+        bed().pass(doomed_for);
+    }
+    const TakeReply busy = worker->take(take_of(1, 1));
+    EXPECT_TRUE(busy.events.empty());
+    EXPECT_TRUE(busy.alone_left);
+    EXPECT_FALSE(busy.more) << "the same take would find the same";
+    EXPECT_TRUE(worker->take(take_of(1, 0)).more);
+}
+
 TEST_P(StoreConformance, AFailedAttemptForgivesLostLeases) {
     const auto worker = open();
     worker->publish_one("x");

@@ -78,7 +78,7 @@ if state == 'AGAIN' then
     local fields = its_epoch == tonumber(epoch) and read(id)
     if fields then taken[#taken + 1], taken[#taken + 2], taken[#taken + 3] = id, attempt, fields end
   end
-  local one = #taken > 0 and holding == 0 and select(3, parse_held(redis.call('HGET', held, taken[1]))) + 1 >= max_lost
+  local one = #taken > 0 and holding == 0 and max_lost > 1 and select(3, parse_held(redis.call('HGET', held, taken[1]))) + 1 >= max_lost
   return {state, gen, top or 0, 0, tonumber(epoch), (cursor or 0) < last and 1 or 0, 0, {}, taken, one and 1 or 0, 0}
 end
 
@@ -303,7 +303,8 @@ local more = cursor < last
 if not more and (overdue_left or due_left) then
   local ready = redis.call('ZCOUNT', delayed, '-inf', digits(now_ms))
   if grace == 0 then ready = ready + redis.call('ZCOUNT', leases, '-inf', digits(now_ms)) end
-  more = ready > left_alone
+  -- Where all that was looked at waits to be alone, the rest is for the look, too: another take would find the same.
+  more = ready > left_alone and (count > 0 or #forget > 0)
 end
 tell_idle(group, idle, wake, more)
 local outcome = {epoch_text}
