@@ -19,6 +19,18 @@ Timestamp at(std::int64_t us) { return Timestamp::time_point(std::chrono::micros
 
 std::int64_t lease_end(std::int64_t now, milliseconds lease) { return now + std::max<std::int64_t>(in_us(lease), 1); }
 
+/// At the end of a character.
+std::string shortened(const std::string& error) {
+    if (error.size() <= max_failure_bytes) {
+        return error;
+    }
+    std::size_t end = max_failure_bytes;
+    while (end > 0 && (static_cast<unsigned char>(error[end]) & 0xC0U) == 0x80U) {
+        --end;
+    }
+    return error.substr(0, end) + "...";
+}
+
 /// ERROR before PROCESSING before PENDING before PROCESSED.
 int precedence(EventStatus status) {
     switch (status) {
@@ -260,8 +272,7 @@ void QueueState::add_failure(Event& event, const std::string& group, const std::
     if (failures.size() == max_failures) {
         failures.erase(failures.begin());
     }
-    const std::string text = error.size() <= max_failure_bytes ? error : error.substr(0, max_failure_bytes) + "...";
-    failures.push_back({attempt, at(now), group, worker_id, text});
+    failures.push_back({attempt, at(now), group, worker_id, shortened(error)});
 }
 
 std::vector<ByHand> QueueState::retry(const RetryRequest& request, std::int64_t now) {

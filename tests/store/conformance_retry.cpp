@@ -98,6 +98,20 @@ TEST_P(StoreConformance, OnlyTheLastTwentyFailuresAreKept) {
     EXPECT_EQ(event->attempt, 25);
 }
 
+TEST_P(StoreConformance, AFailureIsCutAtTheEndOfACharacter) {
+    const auto worker = open();
+    worker->publish_one("x");
+    for (const std::string& error : {std::string(499, 'e') + "\u00e9" + std::string(9, 'e'),
+                                     std::string(498, 'e') + "\u00e9" + std::string(9, 'e'), std::string(500, 'e')}) {
+        ASSERT_TRUE(worker->retry_later(1, worker->take().epoch, error, 0ms));
+    }
+    const auto failures = worker->get_one(1)->failures;
+    ASSERT_EQ(failures.size(), 3U);
+    EXPECT_EQ(failures[0].error, std::string(499, 'e') + "...");
+    EXPECT_EQ(failures[1].error, std::string(498, 'e') + "\u00e9...");
+    EXPECT_EQ(failures[2].error, std::string(500, 'e'));
+}
+
 TEST_P(StoreConformance, ARetriedEventIsCountedAsLongAsItLives) {
     // Longer than its publisher said: the TTL of whoever settles counts, from the next attempt on.
     for (milliseconds ttl = 100ms;; ttl *= 2) {

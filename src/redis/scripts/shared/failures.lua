@@ -3,7 +3,9 @@
 
 local function shortened(text)
   if #text <= 500 then return text end
-  return (string.gsub(string.sub(text, 1, 500), '[\192-\255][\128-\191]*$', '')) .. '...'
+  local last = 500  -- at the end of a character
+  while last > 0 and string.find(text, '^[\128-\191]', last + 1) do last = last - 1 end
+  return string.sub(text, 1, last) .. '...'
 end
 
 -- The field with one more entry; it is not written.
