@@ -220,10 +220,10 @@ std::vector<detail::ByHand> Session::retry(std::vector<EventId> ids, bool delaye
     });
 }
 
-std::vector<detail::ByHand> Session::discard(std::vector<EventId> ids) {
+std::vector<detail::ByHand> Session::discard(std::vector<EventId> ids, milliseconds ttl) {
     note("discarded by hand" + test::describe(ids));
     return result_of<std::vector<detail::ByHand>>([&](Store& store, Callback<std::vector<detail::ByHand>> callback) {
-        store.discard({ids, long_ttl, worker_id_, "discarded by a test"}, {}, std::move(callback));
+        store.discard({ids, ttl, worker_id_, "discarded by a test"}, {}, std::move(callback));
     });
 }
 

@@ -109,7 +109,7 @@ public:
     /// Fails it, with a further attempt after the delay.
     bool retry_later(EventId, std::int64_t epoch, const std::string& error, milliseconds delay);
     std::vector<detail::ByHand> retry(std::vector<EventId>, bool delayed_too = false);
-    std::vector<detail::ByHand> discard(std::vector<EventId>);
+    std::vector<detail::ByHand> discard(std::vector<EventId>, milliseconds ttl = long_ttl);
     /// All events of a take; expects them all to be still held.
     void settle_all(const TakeReply&, Verdict = Verdict::processed, const std::string& group = "default");
 
