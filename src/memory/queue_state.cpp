@@ -257,9 +257,6 @@ bool QueueState::settle_one(GroupState& in, const SettleRequest& request, const 
         add_failure(*event, request.group, request.worker_id, attempt, settlement.error, now);
         give_up(*event, in, settlement.error, request.worker_id, now + in_us(request.ttl));
     } else {
-        if (attempt > 1) {
-            event->stored.last_error.clear();
-        }
         in.finish(id);
         refresh(*event, request.worker_id);
     }

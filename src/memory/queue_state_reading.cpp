@@ -26,6 +26,14 @@ auto in_time_range(Ordered& events, const EventFilter& filter, std::optional<std
     return upside_down ? std::pair(last, last) : std::pair(first, last);
 }
 
+/// What failed before says nothing about an event that every group has processed.
+StoredEvent as_read(StoredEvent event) {
+    if (event.status == EventStatus::processed) {
+        event.last_error.clear();
+    }
+    return event;
+}
+
 }  // namespace
 
 std::vector<std::optional<StoredEvent>> QueueState::get(const std::vector<EventId>& ids, std::int64_t now) {
@@ -34,7 +42,7 @@ std::vector<std::optional<StoredEvent>> QueueState::get(const std::vector<EventI
     found.reserve(ids.size());
     for (const EventId id : ids) {
         const Event* const event = find(id);
-        found.push_back(event == nullptr ? std::nullopt : std::optional(event->stored));
+        found.push_back(event == nullptr ? std::nullopt : std::optional(as_read(event->stored)));
     }
     return found;
 }
@@ -45,7 +53,7 @@ SearchReply QueueState::search(const SearchRequest& request, std::int64_t now) {
     const auto newest_first = [&](auto range, auto&& stored) {
         auto [first, last] = range;
         while (last != first && static_cast<std::int64_t>(reply.events.size()) < request.limit) {
-            reply.events.push_back(stored(*--last));
+            reply.events.push_back(as_read(stored(*--last)));
         }
         if (last != first && !reply.events.empty()) {
             reply.next_before_us = in_us(reply.events.back().created_at);

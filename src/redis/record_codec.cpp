@@ -108,6 +108,9 @@ detail::StoredEvent read_event(EventId id, const std::string& status, std::strin
     detail::StoredEvent event = leased_event({}, 0, fields);
     event.id = id;
     event.status = parse_event_status(status).value_or(EventStatus::pending);
+    if (event.status == EventStatus::processed) {
+        event.last_error.clear();  // of an attempt before the last one
+    }
     read_handled(take_text(fields, 6), event);
     read_failures(take_text(fields, 7), event);
     event.unreadable = std::move(unreadable);

@@ -198,6 +198,7 @@ TEST_P(StoreConformance, AGivenUpEventIsTakenUpAgainByHand) {
     EXPECT_EQ(again.events[0].attempt, 1) << "with all its attempts";
     ASSERT_TRUE(worker->settle(1, again.epoch));
     EXPECT_EQ(worker->get_one(1)->failures.size(), 1U) << "what failed stays known";
+    EXPECT_EQ(worker->get_one(1)->last_error, "") << "the last attempt did not fail";
     EXPECT_EQ(worker->retry({1}), std::vector{ByHand::unchanged});
 }
 
@@ -236,6 +237,19 @@ TEST_P(StoreConformance, ARetryByHandConcernsOnlyTheGroupThatGaveUp) {
     EXPECT_EQ(worker->retry({1}), std::vector{ByHand::done});
     EXPECT_TRUE(worker->take().events.empty());
     EXPECT_EQ(worker->take(1, long_lease, "mail").events.size(), 1U);
+}
+
+TEST_P(StoreConformance, ALaterSuccessOfOneGroupHidesNoReasonOfAnother) {
+    const auto worker = open();
+    EXPECT_TRUE(worker->take(1, long_lease, "mail").events.empty());
+    worker->publish_one("x");
+    ASSERT_TRUE(worker->retry_later(1, worker->take().epoch, "not yet", 0ms));
+    const TakeReply mail = worker->take(1, long_lease, "mail");
+    ASSERT_TRUE(worker->settle(1, mail.epoch, Verdict::failed, "no address", "mail"));
+    ASSERT_TRUE(worker->settle(1, worker->take().epoch));
+    const auto event = worker->get_one(1);
+    EXPECT_EQ(event->status, EventStatus::error);
+    EXPECT_EQ(event->last_error, "no address");
 }
 
 TEST_P(StoreConformance, DiscardReachesAnEventWhereverItIs) {

@@ -92,7 +92,6 @@ for i = 1, count do
     local handled = string.format(handled_by, now_us - ARGV[p + 3], now_us - ARGV[p + 4], attempt)
     if verdict == 'p' then
       finish(id, 'PROCESSED', set_fields(key, 2, 'status', 'PROCESSED', 'handled', handled))
-      if attempt > 1 then redis.pcall('HDEL', key, 'error') end
     elseif verdict == 'f' then
       local failures = with_failure(key, attempt, group, worker, ARGV[p + 5])
       local was_there =
