@@ -14,7 +14,8 @@ class Context {
 public:
     virtual ~Context() = default;
 
-    /// Stop is requested when the lease is lost or the queue closes: finish soon, the outcome may no longer count.
+    /// Stop is requested when the lease is lost, the `handler_timeout` is over, or a closing queue has no more time:
+    /// finish soon, the outcome may no longer count.
     virtual std::stop_token stop_token() const = 0;
 
     /// The fencing number: rises from taker to taker of an event. Write it along with your own data and refuse smaller

@@ -69,7 +69,7 @@ public:
 
     /// Calls the subscriber for each event of the group, on up to `concurrency` threads at once. Returns at once, Redis
     /// there or not. All subscribers of this queue in one group see an event one after another, in the order in which
-    /// they subscribed; one that throws does not keep the others from it, and the event becomes ERROR.
+    /// they subscribed; one that throws does not keep the others from it, and the attempt has failed for all of them.
     Subscription subscribe(std::shared_ptr<Subscriber<T>>, SubscribeOptions = {}) const;
     /// They begin and end together: each event meets all of them or none.
     Subscription subscribe(std::vector<std::shared_ptr<Subscriber<T>>> in_order, SubscribeOptions = {}) const;
@@ -126,8 +126,9 @@ public:
     std::int64_t retry_all(EventFilter filter = {}, std::function<void(const BulkProgress&)> progress = {}) const {
         return queue_->retry_all(filter, progress);
     }
-    /// Gives an event up, in each group that has not processed it yet: ERROR, and no handler will see it. One that is
-    /// running is not stopped, but its lease is lost (the handler's stop token fires), and its outcome changes nothing.
+    /// Gives an event up, in each group that has not processed it yet: ERROR, and no worker takes it any more. One that a
+    /// worker has already may still run, but its lease is lost (the handler's stop token fires with the next renewal, at
+    /// the latest after a third of the lease), and its outcome changes nothing.
     /// False: it was processed or given up before. `retry_event` takes it up again. Throws `EventNotFound`.
     bool discard(EventId id) const { return queue_->discard(id); }
     /// `discard` for all events that match, the newest first, in steps of up to 100, as `retry_all`. The status in the

@@ -24,8 +24,8 @@ struct RetryPolicy {
     /// ERROR. One short of that it is run alone, so that it takes no other event with it. 1 to 1,000.
     int max_lost_leases = 3;
     /// Decides instead of all the above but `max_lost_leases`: how long to wait after this failed attempt (from 1) with
-    /// this error; nullopt: give up. Called on several threads at once; must not call the queue. What it throws gives
-    /// up.
+    /// this error; nullopt: give up. Called on several threads at once, also on the one that keeps the leases: it must
+    /// not block and not call the queue. What it throws gives up.
     std::function<std::optional<milliseconds>(int attempt, const std::string& error)> decide = {};
 };
 

@@ -328,7 +328,8 @@ void Worker::on_settled(const std::vector<Finished>& batch, Result<StillHeld> re
         if ((i >= accepted.size() || !accepted[i]) && batch[i].verdict != Verdict::handed_back) {
             log(LogLevel::warning, "the lease of event " + std::to_string(batch[i].lease.id) + " of " +
                                        context_->describe() +
-                                       " was lost before its outcome could be stored; another worker has it");
+                                       " was lost before its outcome could be stored; another worker has it, or it "
+                                       "was discarded");
         } else if (batch[i].verdict == Verdict::retry) {
             delivery_.due_at(now + batch[i].delay);
         }
@@ -432,6 +433,7 @@ void Worker::arm_handler_timer() {
         const auto self = weak.lock();
         if (self && !error) {
             self->handler_timer_armed_ = false;
+            self->on_reports();  // who ended in time has not failed, however late we are
             self->time_out_handlers();
             self->pump();
         }
