@@ -193,7 +193,7 @@ void add_discard(CommandLine& line) {
             "eventy discard Earthquake 7 12\n"
             "eventy discard Earthquake --all --status pending --until -1d\n"
             "eventy discard Earthquake --all --status pending --until -1d --yes",
-            "The event becomes ERROR, in each group that has not processed it, and no handler sees it.\n"
+            "The event becomes ERROR, in each group that has not processed it, and no worker takes it.\n"
             "The lease of a running one is lost, so that its handler is asked to stop and its outcome\n"
             "changes nothing. eventy retry takes it up again.");
     add_status(sub, "--status", options->filter.status,
