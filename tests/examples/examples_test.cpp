@@ -72,6 +72,18 @@ TEST_F(Examples, ErrorHandling) {
     expect_lines(run("error_handling"), {"payment of alice: PROCESSED", "failed payments: 2"});
 }
 
+TEST_F(Examples, Retries) {
+    const auto ran = run("retries");
+    expect_lines(
+        ran, {"by-mistake: ERROR at attempt 0, discarded by hand", "shaky: PROCESSED at attempt 2",
+              "    attempt 1 failed: connection reset", "closed-today: PROCESSED at attempt 4",
+              "    attempt 3 failed: the counter is closed", "nothing: ERROR at attempt 1, the amount is not positive",
+              "broken: ERROR at attempt 3, internal error", "    attempt 3 failed: internal error",
+              "after the mend broken: PROCESSED at attempt 1", "taken up again: 2 of 2",
+              "of 2 dead letters 1 was rejected again"});
+    expect_lines(run("retries"), {"shaky: PROCESSED at attempt 2", "after the mend broken: PROCESSED at attempt 1"});
+}
+
 TEST_F(Examples, CustomClient) {
     for (int i = 0; i < 2; ++i) {
         expect_lines(run("custom_client"),
