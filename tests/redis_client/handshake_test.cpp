@@ -65,10 +65,17 @@ TEST(Handshake, DoesWithoutClientCommands) {
 TEST(Handshake, KnowsWhatWaitingWillMend) {
     for (const auto* const text :
          {"LOADING Redis is loading the dataset in memory", "MASTERDOWN Link with MASTER is down", "BUSY Redis is busy",
-          "ERR max number of clients reached", "TRYAGAIN Multiple keys request", "CLUSTERDOWN The cluster is down"}) {
+          "ERR max number of clients reached", "TRYAGAIN Multiple keys request", "CLUSTERDOWN The cluster is down",
+          "NOREPLICAS Not enough good replicas to write."}) {
         EXPECT_EQ(outcome({error(text)}).first, State::not_yet) << text;
         EXPECT_EQ(outcome({status("OK"), status("OK"), status("OK"), integer(1), error(text)}).first, State::not_yet);
     }
+}
+
+TEST(Handshake, AServerThatCannotWriteToItsDiskCanBeRead) {
+    const auto [state, reason] = outcome(
+        {status("OK"), status("OK"), status("OK"), integer(1), error("MISCONF Errors writing to the AOF file")});
+    EXPECT_EQ(state, State::ready) << reason;
 }
 
 TEST(Handshake, KnowsWhatWaitingWillNotMend) {

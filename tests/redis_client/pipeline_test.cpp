@@ -6,6 +6,7 @@
 #include <random>
 
 #include "redis/client/backoff.hpp"
+#include "redis/client/error_reply.hpp"
 #include "redis/client/wait_plan.hpp"
 #include "redis_client/replies.hpp"
 
@@ -71,6 +72,44 @@ TEST_F(PipelineTest, WritesInOrderAndMatchesRepliesInOrder) {
     EXPECT_TRUE(answer(error("ERR three")));
     EXPECT_EQ(outcomes, (Strings{"a=1", "b=2", "c=ERR three"}));
     EXPECT_EQ(pipeline.unanswered(), 0U);
+}
+
+TEST_F(PipelineTest, KnowsWhatMayHaveBeenApplied) {
+    push("a", start + 1s);
+    push("b", start + 1s);
+    push("c", start + 1s);
+    push("d", start + 1s);
+    EXPECT_EQ(write(2), "ab");
+    EXPECT_FALSE(answer(error("READONLY a was not applied, of b nothing is known")));
+    EXPECT_TRUE(pipeline.lost().empty());
+    EXPECT_EQ(names(pipeline.end_due(start + 1s)), (Strings{"a", "b written", "c", "d"}));
+}
+
+TEST_F(PipelineTest, WhatWasLostOnceStaysInDoubtWhateverIsSaidOfItsCopies) {
+    push("a", start + 1s);
+    EXPECT_EQ(write(), "a");
+    EXPECT_TRUE(pipeline.lost().empty());
+    EXPECT_EQ(write(), "a");
+    EXPECT_FALSE(answer(error("LOADING x")));
+    EXPECT_TRUE(pipeline.lost().empty());
+    EXPECT_EQ(names(pipeline.end_all()), (Strings{"a written"}));
+}
+
+TEST(AskToResend, AlsoInsideAScriptOfAnOlderServer) {
+    for (const auto* const text :
+         {"LOADING x", "BUSY x", "READONLY x", "MASTERDOWN x", "TRYAGAIN x", "CLUSTERDOWN x", "NOREPLICAS x",
+          "NOAUTH x", "READONLY You can't write against a read only replica. script: 24c6, on @user_script:1.",
+          "ERR Error running script (call to f_24c6): @user_script:1: @user_script: 1: -READONLY You can't write"}) {
+        EXPECT_TRUE(asks_to_resend(error(text))) << text;
+    }
+    for (const auto* const not_text :
+         {"BUSYGROUP x", "BUSYKEY x", "NOSCRIPT x", "OOM x", "WRONGTYPE x", "NOPERM x", "MISCONF x",
+          "ERR x: -READONLY x",
+          "ERR Error running script (call to f_24c6): @user_script:1: user_script:1: my own words",
+          "ERR Error running script (call to f_24c6): @user_script:1: @user_script: 1: -OOM command not allowed"}) {
+        EXPECT_FALSE(asks_to_resend(error(not_text))) << not_text;
+    }
+    EXPECT_FALSE(asks_to_resend(text("READONLY x")));
 }
 
 TEST_F(PipelineTest, WritesUpToTheLimit) {
@@ -152,7 +191,7 @@ TEST_F(PipelineTest, ADeadlineMayPassTwiceOverAReconnect) {
     push("a", start + 1s);
     write();
     pipeline.lost();
-    EXPECT_EQ(names(pipeline.end_due(start + 2s)), (Strings{"a"}));
+    EXPECT_EQ(names(pipeline.end_due(start + 2s)), (Strings{"a written"}));
     EXPECT_TRUE(pipeline.end_due(start + 3s).empty());
     EXPECT_FALSE(pipeline.has_waiting());
     EXPECT_FALSE(pipeline.next_deadline());
@@ -202,7 +241,7 @@ TEST_F(PipelineTest, EndsAllInOrder) {
     push("c");
     pipeline.end_due(start + 1s);
     pipeline.lost();
-    EXPECT_EQ(names(pipeline.end_all()), (Strings{"b", "c"}));
+    EXPECT_EQ(names(pipeline.end_all()), (Strings{"b written", "c"}));
     EXPECT_FALSE(pipeline.has_waiting());
 }
 

@@ -1,6 +1,12 @@
 // The client against real servers: waits, messages, crashes, restarts, logins.
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <filesystem>
 #include <random>
 
 #include "redis_client/client_fixture.hpp"
@@ -114,6 +120,54 @@ TEST(RealServer, ByHostName) {
     options.host = "localhost";
     TestClient client(options);
     EXPECT_EQ(client.ask({"PING"}).value().text, "PONG");
+}
+
+/// The sockets of this process that are connected to the port.
+std::vector<int> sockets_to(int port) {
+    std::vector<int> found;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+        const int fd = std::stoi(entry.path().filename().string());
+        sockaddr_in peer{};
+        socklen_t size = sizeof peer;
+        if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) == 0 && peer.sin_family == AF_INET &&
+            ntohs(peer.sin_port) == port) {
+            found.push_back(fd);
+        }
+    }
+    return found;
+}
+
+TEST(RealServer, AVanishedPeerIsNoticedOnEveryConnectionAndChildrenDoNotInheritThem) {
+    RedisServer server;
+    TestClient client(options_for(server));
+    Reports<std::string> woken;
+    Reports<int> ready;
+    client.run([&] {
+        client.core().wait_list("a", [&] { woken.add("a"); });
+        client.core().listen(1, "news", {}, [&](const auto&) { ready.add(1); });
+    });
+    server.must({"RPUSH", "a", "1"});
+    woken.next();
+    ready.next();
+    ASSERT_TRUE(client.wait_ready().ok());
+    const auto sockets = sockets_to(server.port());
+    EXPECT_EQ(sockets.size(), 3U);
+    for (const int fd : sockets) {
+        const auto option = [fd](int level, int name) {
+            int value = 0;
+            socklen_t size = sizeof value;
+            EXPECT_EQ(::getsockopt(fd, level, name, &value, &size), 0);
+            return value;
+        };
+        EXPECT_EQ(option(SOL_SOCKET, SO_KEEPALIVE), 1);
+        EXPECT_LE(
+            option(IPPROTO_TCP, TCP_KEEPIDLE) + option(IPPROTO_TCP, TCP_KEEPINTVL) * option(IPPROTO_TCP, TCP_KEEPCNT),
+            15);
+        EXPECT_GT(option(IPPROTO_TCP, TCP_USER_TIMEOUT), 0);
+        EXPECT_LE(option(IPPROTO_TCP, TCP_USER_TIMEOUT), 15'000);
+        EXPECT_NE(::fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
+    }
+    client.close();
 }
 
 // -- logins ----------------------------------------------------------------------------------------------------------

@@ -130,6 +130,28 @@ TEST(Waits, GoOnAfterErrors) {
     client.close();
 }
 
+TEST(Waits, ASilentWaitIsGivenUpAfterItsTimeAndAMargin) {
+    Reports<Words> waits;
+    FakePeer peer([&](Session& session) {
+        while (const auto command = session.command()) {
+            if (command->front() == "BLPOP") {
+                waits.add(*command);  // no answer, and no end of the connection
+            } else if (command->front() == "CLIENT" && command->at(1) == "ID") {
+                session.write("-ERR unknown command\r\n");  // so that waits are of one second
+            } else {
+                session.write(healthy_answer(*command, session.number()));
+            }
+        }
+    });
+    Reports<int> woken;
+    TestClient client(options_for(peer));
+    client.run([&] { client.core().wait_list("a", [&] { woken.add(1); }); });
+    EXPECT_EQ(waits.next(), (Words{"BLPOP", "a", "1"}));
+    EXPECT_EQ(waits.next(), (Words{"BLPOP", "a", "1"})) << "on a new connection";
+    woken.next();
+    client.close();
+}
+
 // -- pub/sub ---------------------------------------------------------------------------------------------------------
 
 std::string subscribed(const std::string& channel) { return "*3\r\n" + bulk("subscribe") + bulk(channel) + ":1\r\n"; }

@@ -1,5 +1,6 @@
 #include "redis/client/connection.hpp"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -31,7 +32,14 @@ void set_tcp_options(int socket) {
     set_option(socket, IPPROTO_TCP, TCP_KEEPIDLE, 5);
     set_option(socket, IPPROTO_TCP, TCP_KEEPINTVL, 2);
     set_option(socket, IPPROTO_TCP, TCP_KEEPCNT, 3);
+#ifdef TCP_USER_TIMEOUT
+    // Keepalive is silent while bytes of ours are on their way; then this counts.
+    set_option(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, 10'000);
+#endif
 }
+
+/// A program that this process starts must not hold our connections open: Redis would go on serving them after our end.
+void close_on_exec(int socket) { (void)::fcntl(socket, F_SETFD, FD_CLOEXEC); }
 
 }  // namespace
 
@@ -105,6 +113,10 @@ void Connection::connect(std::vector<Protocol::endpoint> endpoints, std::size_t 
     const auto endpoint = endpoints[(terms_.address + tried) % endpoints.size()];
     boost::system::error_code ignored;
     socket_.close(ignored);
+    socket_.open(endpoint.protocol(), ignored);  // should it fail, connecting says why
+    if (socket_.is_open()) {
+        close_on_exec(socket_.native_handle());
+    }
     socket_.async_connect(endpoint, guarded([this, endpoints = std::move(endpoints),
                                              tried](const boost::system::error_code& error) mutable {
                               if (phase_ != Phase::connecting) {

@@ -19,6 +19,7 @@ namespace eventy::redis {
 struct Loss {
     enum class Kind {
         passing,          // may be well again at any time
+        misplaced,        // this server is not the one to ask: a replica
         refused,          // the server cannot be used as it is
         silent,           // it owes us an answer for too long
         reply_too_large,  // to the oldest command

@@ -98,10 +98,11 @@ void Handshake::judge_error(Step step, const Reply& reply) {
         const bool none = contains(reply, "out of range") || contains(reply, "invalid DB index");
         end(State::refused, none ? "database " + std::to_string(options_.db) + " does not exist there"
                                  : "database " + std::to_string(options_.db) + " cannot be used: " + reply.text);
-    } else if (step == Step::ping && !reply.is_error("NOPERM")) {
+    } else if (step == Step::ping && !reply.is_error("NOPERM") && !reply.is_error("MISCONF")) {
         no_redis("it does not know PING");
     }
-    // Without CLIENT (renamed, or not permitted) the connection has no name or number, and can be used.
+    // Without CLIENT (renamed, or not permitted) the connection has no name or number, and can be used. With MISCONF
+    // (Redis cannot write to its disk) it can be used for reading, and writes get that error as their answer.
 }
 
 std::string Handshake::login_error(const Reply& reply) const {

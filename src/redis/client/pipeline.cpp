@@ -24,6 +24,7 @@ std::optional<Pipeline::Answer> Pipeline::answered(const Reply& reply) {
     }
     auto& oldest = commands_.front();
     if (asks_to_resend(reply)) {
+        oldest.refused = true;
         return Answer{true, {}};
     }
     Answer answer{false, std::move(oldest.done)};
@@ -37,8 +38,10 @@ std::vector<Pipeline::Ended> Pipeline::lost() {
     std::deque<Entry> kept;
     for (std::size_t i = 0; i < written_; ++i) {
         auto& entry = commands_[i];
+        entry.in_doubt = may_be_applied(i);
+        entry.refused = false;
         if (entry.done && entry.resend == Resend::no) {
-            ended.push_back({std::move(entry.command), std::move(entry.done), true});
+            ended.push_back({std::move(entry.command), std::move(entry.done), entry.in_doubt});
         } else if (entry.done) {
             kept.push_back(std::move(entry));
         }
@@ -82,7 +85,7 @@ std::vector<Pipeline::Ended> Pipeline::end_due(TimePoint now) {
             look_at_deadline(entry.deadline);
             continue;
         }
-        ended.push_back({std::exchange(entry.command, {}), std::exchange(entry.done, {}), i < written_});
+        ended.push_back({std::exchange(entry.command, {}), std::exchange(entry.done, {}), may_be_applied(i)});
         waiting_ended += i < written_ ? 0U : 1U;
     }
     if (waiting_ended > 0) {
@@ -105,12 +108,12 @@ void Pipeline::remove_ended_waiting(std::size_t count) {
 
 std::vector<Pipeline::Ended> Pipeline::end_all() {
     std::vector<Ended> ended;
-    auto commands = std::exchange(commands_, {});
-    for (std::size_t i = 0; i < commands.size(); ++i) {
-        if (commands[i].done) {
-            ended.push_back({std::move(commands[i].command), std::move(commands[i].done), i < written_});
+    for (std::size_t i = 0; i < commands_.size(); ++i) {
+        if (commands_[i].done) {
+            ended.push_back({std::move(commands_[i].command), std::move(commands_[i].done), may_be_applied(i)});
         }
     }
+    commands_.clear();
     written_ = 0;
     next_deadline_.reset();
     return ended;

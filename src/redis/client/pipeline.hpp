@@ -31,7 +31,7 @@ public:
     struct Ended {
         Command command = {};
         Done done = {};
-        bool written = false;  // it may have been applied
+        bool written = false;  // it may have been applied: it left once, and the server did not say no
     };
 
     void push(Command, std::optional<TimePoint> deadline, Done, Resend = Resend::yes);
@@ -66,7 +66,12 @@ private:
         std::optional<TimePoint> deadline = {};
         Done done = {};  // empty: abandoned
         Resend resend = Resend::yes;
+        bool in_doubt = false;  // written on a connection that was lost before it said what became of it
+        bool refused = false;   // not applied by the present connection
     };
+    bool may_be_applied(std::size_t i) const {
+        return commands_[i].in_doubt || (i < written_ && !commands_[i].refused);
+    }
 
     void remove_ended_waiting(std::size_t count);
     void look_at_deadline(std::optional<TimePoint>);

@@ -141,7 +141,11 @@ void PubSubChannel::received(std::vector<Reply>& replies) {
             message(reply.items[1].text, reply.items[2].text);
             continue;
         }
-        if (requests_.empty() || asks_to_resend(reply)) {
+        if (asks_to_resend(reply)) {
+            supervisor_.drop_for(reply);
+            return;
+        }
+        if (requests_.empty()) {
             supervisor_.drop({Loss::Kind::passing, reply.is_error()
                                                        ? without_password(reply.text, surroundings_.options)
                                                        : "it answers what nobody asked"});

@@ -5,6 +5,7 @@
 
 #include "base/log.hpp"
 #include "redis/client/backoff.hpp"
+#include "redis/client/error_reply.hpp"
 
 namespace eventy::redis {
 
@@ -52,6 +53,11 @@ void Supervisor::drop(Loss loss) {
     }
 }
 
+void Supervisor::drop_for(const Reply& reply) {
+    drop({is_of_replica(reply) ? Loss::Kind::misplaced : Loss::Kind::passing,
+          without_password(reply.text, surroundings_.options)});
+}
+
 void Supervisor::try_now() {
     Connection::Terms terms;
     const auto& options = surroundings_.options;
@@ -75,8 +81,10 @@ void Supervisor::connection_up() {
 void Supervisor::connection_down(const Loss& loss) {
     connection_.reset();
     ++failures_;
+    if (!was_up_ || loss.kind == Loss::Kind::misplaced) {
+        ++address_;  // the name may lead to several servers
+    }
     if (!was_up_) {
-        ++address_;
         slow_handshakes_ += loss.kind == Loss::Kind::silent ? 1 : 0;
     }
     log_loss(loss);

@@ -34,6 +34,8 @@ public:
     void stop();
     /// Treats the connection as lost.
     void drop(Loss);
+    /// Because of a reply that asks to send the command again.
+    void drop_for(const Reply&);
     /// The connection has done something useful: the next failure is a first one.
     void proved_useful() {
         if (failures_ != 0) {

@@ -188,7 +188,7 @@ void WaitChannel::received(std::vector<Reply>& replies) {
             return;
         }
         if (asks_to_resend(reply)) {
-            supervisor_.drop({Loss::Kind::passing, without_password(reply.text, surroundings_.options)});
+            supervisor_.drop_for(reply);
             return;
         }
         plan_.ended();
