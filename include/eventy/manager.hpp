@@ -1,5 +1,6 @@
 // Several event types on one connection.
 #pragma once
+#include <cstdint>
 #include <eventy/detail/manager.hpp>
 #include <eventy/event_name.hpp>
 #include <eventy/queue.hpp>
@@ -67,7 +68,7 @@ private:
     std::shared_ptr<detail::Manager> manager_;
 };
 
-/// For `open_manager`; the fields are those of `RedisQueueOptions`.
+/// For `open_manager`; the fields are those of `RedisQueueOptions`. In memory the last two have no effect.
 struct ManagerOptions {
     Format serializer = Format::json;
     std::string key_prefix = "eventy";
@@ -76,9 +77,11 @@ struct ManagerOptions {
     bool lazy_connect = false;
     RetryPolicy retry = {};
     milliseconds handler_timeout{0};
+    std::optional<milliseconds> publish_timeout = {};
+    std::int64_t publish_buffer_bytes = std::int64_t{64} * 1024 * 1024;
 };
 
-/// `concurrency` counts the handlers of all queues of the manager.
+/// As `RedisQueueOptions`, for each of its queues; `concurrency` counts the handlers of all of them together.
 struct RedisManagerOptions {
     std::shared_ptr<redis::Client> redis_client = {};
     Format serializer = Format::json;
@@ -89,6 +92,8 @@ struct RedisManagerOptions {
     bool lazy_connect = false;
     RetryPolicy retry = {};
     milliseconds handler_timeout{0};
+    std::optional<milliseconds> publish_timeout = {};
+    std::int64_t publish_buffer_bytes = std::int64_t{64} * 1024 * 1024;
 };
 
 struct MemoryManagerOptions {

@@ -1,5 +1,6 @@
 // Queues, without JSON: an EventQueue<T> of an incomplete T can be a member. <eventy/eventy.hpp> brings all.
 #pragma once
+#include <cstdint>
 #include <eventy/error.hpp>
 #include <eventy/event_name.hpp>
 #include <eventy/event_queue.hpp>
@@ -34,6 +35,13 @@ struct RedisQueueOptions {
     /// How long a handler may run: then its stop token fires and the attempt has failed, whatever it still does. Its
     /// thread is back when it returns. 0: as long as it likes; else up to 30 days.
     milliseconds handler_timeout{0};
+    /// How long a publish may take, while Redis is away included; then `TimeoutError`, which says whether the event may
+    /// have been published. None: the client's `command_timeout`. 0: it does not wait for a connection, but fails at
+    /// once with `ConnectionError` when there is none; one that was sent is waited for. Up to 24 h.
+    std::optional<milliseconds> publish_timeout = {};
+    /// How much may wait while Redis is away: the bytes of the payloads, keys and headers. A publish that would be over
+    /// it fails at once with `ConnectionError`; one that is larger may wait alone.
+    std::int64_t publish_buffer_bytes = std::int64_t{64} * 1024 * 1024;
 };
 
 namespace detail {
@@ -49,6 +57,10 @@ QueueSettings settings_of(Options& options) {
                            .handler_timeout = options.handler_timeout};
     if constexpr (requires { options.lazy_connect; }) {
         settings.lazy_connect = options.lazy_connect;
+    }
+    if constexpr (requires { options.publish_timeout; }) {
+        settings.publish_timeout = options.publish_timeout;
+        settings.publish_buffer_bytes = options.publish_buffer_bytes;
     }
     return settings;
 }

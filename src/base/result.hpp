@@ -10,6 +10,7 @@ namespace eventy::detail {
 struct Failure {
     errc code{};
     std::string message = {};
+    bool not_done = false;  // what was asked for did certainly not happen, and will not
 };
 
 template <class T>

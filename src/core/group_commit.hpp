@@ -43,6 +43,19 @@ public:
         return batch;
     }
 
+    /// Takes out those at the front that wait and for which `is_over(item)`, up to the first for which not.
+    template <class F>
+    std::vector<Item> take_waiting_while(F is_over) {
+        std::vector<Item> over;
+        while (!waiting_.empty() && is_over(waiting_.front().item)) {
+            over.push_back(std::move(waiting_.front().item));
+            waiting_.pop_front();
+        }
+        return over;
+    }
+    /// The one that has waited longest; only if any waits.
+    const Item& oldest_waiting() const { return waiting_.front().item; }
+
     /// A batch has been answered, one way or another.
     void answered() { --in_flight_; }
 

@@ -146,7 +146,9 @@ std::shared_ptr<detail::Manager> manager_on(std::shared_ptr<detail::Backend> bac
                                                                .lease = options.lease,
                                                                .lazy_connect = options.lazy_connect,
                                                                .retry = options.retry,
-                                                               .handler_timeout = options.handler_timeout}});
+                                                               .handler_timeout = options.handler_timeout,
+                                                               .publish_timeout = options.publish_timeout,
+                                                               .publish_buffer_bytes = options.publish_buffer_bytes}});
 }
 
 }  // namespace
@@ -180,7 +182,9 @@ QueueManager open_manager(std::string_view url, ManagerOptions options) {
                                                             .concurrency = options.concurrency,
                                                             .lazy_connect = options.lazy_connect,
                                                             .retry = std::move(options.retry),
-                                                            .handler_timeout = options.handler_timeout})});
+                                                            .handler_timeout = options.handler_timeout,
+                                                            .publish_timeout = options.publish_timeout,
+                                                            .publish_buffer_bytes = options.publish_buffer_bytes})});
 }
 
 }  // namespace eventy

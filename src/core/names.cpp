@@ -14,6 +14,7 @@ constexpr auto longest_ttl = std::chrono::hours(24) * 36525;  // 100 years
 constexpr auto shortest_lease = milliseconds(50);
 constexpr auto longest_lease = std::chrono::hours(24);
 constexpr auto longest_handler_timeout = std::chrono::hours(24 * 30);
+constexpr auto longest_publish_timeout = std::chrono::hours(24);
 constexpr int most_handlers = 1024;
 
 [[noreturn]] void refuse(const std::string& message) { throw Error(errc::invalid_argument, message); }
@@ -106,6 +107,14 @@ void check_settings(const QueueSettings& settings) {
     if (settings.handler_timeout < milliseconds(0) || settings.handler_timeout > longest_handler_timeout) {
         refuse("handler_timeout is " + std::to_string(settings.handler_timeout.count()) +
                " ms; it must be 0 (none) to 30 days");
+    }
+    if (settings.publish_timeout &&
+        (*settings.publish_timeout < milliseconds(0) || *settings.publish_timeout > longest_publish_timeout)) {
+        refuse("publish_timeout is " + std::to_string(settings.publish_timeout->count()) +
+               " ms; it must be 0 (do not wait for a connection) to 24 hours");
+    }
+    if (settings.publish_buffer_bytes < 0) {
+        refuse("publish_buffer_bytes is " + std::to_string(settings.publish_buffer_bytes) + "; it must be 0 or more");
     }
     check_policy(settings.retry);
 }

@@ -9,7 +9,20 @@
 
 namespace eventy::detail {
 
-Publisher::Publisher(std::shared_ptr<QueueContext> context) : context_(std::move(context)) {}
+namespace {
+
+// The words of every failed publish say whether the events may be there.
+constexpr const char* never_sent = "not published, and never sent: ";
+
+}  // namespace
+
+Publisher::Publisher(std::shared_ptr<QueueContext> context)
+    : context_(std::move(context)), timer_(context_->backend->io().context()) {}
+
+milliseconds Publisher::longest_call() const {
+    const auto configured = context_->settings.publish_timeout.value_or(milliseconds(0));
+    return configured > milliseconds(0) ? configured : context_->backend->command_timeout();
+}
 
 void Publisher::publish(std::shared_ptr<PublishUnit> unit) {
     bool first = false;
@@ -32,20 +45,54 @@ void Publisher::collect() {
     for (auto& unit : arrived) {
         const std::size_t count = unit->events.size();
         const std::size_t bytes = unit->bytes;
-        batches_.add(std::move(unit), count, bytes);
+        const bool fits = has_room_for(*unit);
+        unanswered_bytes_ += bytes;
+        if (fits) {
+            batches_.add(std::move(unit), count, bytes);
+        } else {
+            finish(*unit, Failure{errc::connection,
+                                  never_sent + ("Redis is away (" + trouble()) +
+                                      "), and the publishes that wait for it have " +
+                                      std::to_string(unanswered_bytes_ - bytes) + " bytes; with the " +
+                                      std::to_string(bytes) + " of this one that is over the publish_buffer_bytes of " +
+                                      std::to_string(context_->settings.publish_buffer_bytes),
+                                  true});
+        }
     }
     send_next();
 }
 
+/// One that is too large for the buffer may wait alone. While the server is there nobody waits for long, and the
+/// callers, each of whom has one call, are bound enough.
+bool Publisher::has_room_for(const PublishUnit& unit) const {
+    const auto most = static_cast<std::size_t>(context_->settings.publish_buffer_bytes);
+    return !is_away() || unanswered_bytes_ == 0 || unanswered_bytes_ + unit.bytes <= most;
+}
+
+bool Publisher::is_away() const { return context_->store && context_->store->presence() == Presence::away; }
+
+std::string Publisher::trouble() const { return context_->store ? context_->store->trouble() : std::string(); }
+
 void Publisher::send_next() {
+    if (!context_->store) {
+        refuse_waiting({errc::closed, never_sent + std::string("the queue is closed"), true});
+    } else if (!is_away()) {
+        give_up_the_late();
+        send_batch();
+    } else if (context_->settings.publish_timeout == milliseconds(0)) {
+        refuse_waiting({errc::connection,
+                        never_sent + ("there is no connection (" + trouble()) + "), and publish_timeout is 0", true});
+    }
+    arm_timer();
+    tell_if_idle();
+}
+
+void Publisher::send_batch() {
     for (auto batch = batches_.next(); !batch.empty(); batch = batches_.next()) {
-        const auto now = std::chrono::steady_clock::now();
         Batch in_time;
         for (auto& unit : batch) {
-            if (!context_->store) {
-                unit->done(Failure{errc::closed, "the queue is closed"});
-            } else if (unit->abandoned || unit->deadline <= now) {
-                unit->done(Failure{errc::timeout, "not sent in time: the server did not answer"});
+            if (unit->abandoned) {
+                finish(*unit, Failure{errc::timeout, {}, true});  // nobody listens
             } else {
                 in_time.push_back(std::move(unit));
             }
@@ -56,7 +103,45 @@ void Publisher::send_next() {
         }
         batches_.answered();
     }
-    tell_if_idle();
+}
+
+/// Their deadlines rise in the order in which they came, all but exactly.
+void Publisher::give_up_the_late() {
+    const auto now = std::chrono::steady_clock::now();
+    const auto late = batches_.take_waiting_while([now](const Unit& unit) { return unit->deadline <= now; });
+    for (const auto& unit : late) {
+        const std::string time = " within " + std::to_string(longest_call().count()) + " ms";
+        finish(*unit, Failure{errc::timeout,
+                              never_sent + (is_away() ? "no connection" + time + " (" + trouble() + ")"
+                                                      : "no answer" + time + " to what was sent before"),
+                              true});
+    }
+}
+
+void Publisher::refuse_waiting(const Failure& failure) {
+    for (const auto& unit : batches_.take_waiting_while([](const Unit&) { return true; })) {
+        finish(*unit, failure);
+    }
+}
+
+void Publisher::finish(PublishUnit& unit, Result<PublishReply> result) {
+    unanswered_bytes_ -= unit.bytes;
+    unit.done(std::move(result));
+}
+
+void Publisher::arm_timer() {
+    if (timer_armed_ || batches_.waiting() == 0) {
+        return;
+    }
+    timer_armed_ = true;
+    timer_.expires_at(batches_.oldest_waiting()->deadline);
+    timer_.async_wait([weak = weak_from_this()](const boost::system::error_code&) {
+        if (const auto self = weak.lock()) {
+            self->timer_armed_ = false;
+            self->give_up_the_late();
+            self->send_next();
+        }
+    });
 }
 
 void Publisher::when_idle(std::function<void()> told) {
@@ -99,29 +184,43 @@ void Publisher::send(Batch batch) {
     register_type();
     context_->store->publish(std::move(request), deadline,
                              [weak = weak_from_this(), batch = std::move(batch)](const Result<PublishReply>& reply) {
-                                 answer(batch, reply);
-                                 if (const auto self = weak.lock()) {
+                                 const auto self = weak.lock();
+                                 if (self) {
+                                     for (const auto& unit : batch) {
+                                         self->unanswered_bytes_ -= unit->bytes;
+                                     }
                                      self->batches_.answered();
+                                 }
+                                 answer(batch, reply);
+                                 if (self) {
                                      self->send_next();
                                  }
                              });
 }
 
 void Publisher::answer(const Batch& batch, const Result<PublishReply>& reply) {
+    if (!reply) {
+        Failure failure = reply.failure();
+        if (failure.not_done) {
+            failure.message += "; not published: it was never sent";
+        } else if (failure.code != errc::server) {
+            failure.message += "; it was sent, and may or may not have been published";
+        }
+        for (const auto& unit : batch) {
+            unit->done(failure);
+        }
+        return;
+    }
     std::int64_t offset = 0;
     std::size_t with_word = 0;
     for (const auto& unit : batch) {
-        if (!reply) {
-            unit->done(reply.failure());
-            continue;
-        }
         const PublishReply& all = reply.value();
         const auto count = static_cast<std::int64_t>(unit->events.size());
-        const std::size_t number = unit->dedup_key.empty() ? all.repeated.size() : with_word++;
-        const auto before = unit->dedup_key.empty()
-                                ? all.repeated.end()
-                                : std::find_if(all.repeated.begin(), all.repeated.end(),
-                                               [number](const auto& repeated) { return repeated.unit == number; });
+        auto before = all.repeated.end();
+        if (!unit->dedup_key.empty()) {
+            const auto is_this = [number = with_word++](const auto& repeated) { return repeated.unit == number; };
+            before = std::find_if(all.repeated.begin(), all.repeated.end(), is_this);
+        }
         if (before == all.repeated.end()) {
             unit->done(PublishReply{all.first_id + offset, all.first_us + offset});
             offset += count;

@@ -1,9 +1,11 @@
 // Group commit of publishes.
 #pragma once
 #include <atomic>
+#include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "core/group_commit.hpp"
@@ -22,11 +24,19 @@ struct PublishUnit {
     std::atomic<bool> abandoned{false};  // its caller has given up; do not send it if it is still here
 };
 
-/// `publish` from any thread; the rest on the I/O thread.
+/// While the server is away, publishes wait here, unsent and within `publish_buffer_bytes`, each up to its deadline, so
+/// that it can be said of each that it was never sent. `publish` and `longest_call` from any thread; the rest on the
+/// I/O thread.
 class Publisher : public std::enable_shared_from_this<Publisher> {
 public:
     explicit Publisher(std::shared_ptr<QueueContext>);
+    /// How long a call may take.
+    milliseconds longest_call() const;
     void publish(std::shared_ptr<PublishUnit>);
+    /// The server came or went.
+    void presence_changed() { send_next(); }
+    /// The queue ends: what waits is answered now.
+    void store_is_gone() { send_next(); }
     /// Puts the type into the registry, once.
     void register_type();
     /// As if never registered: the server may have lost it.
@@ -35,18 +45,29 @@ public:
     void when_idle(std::function<void()>);
 
 private:
-    using Batch = std::vector<std::shared_ptr<PublishUnit>>;
+    using Unit = std::shared_ptr<PublishUnit>;
+    using Batch = std::vector<Unit>;
     void collect();
+    bool has_room_for(const PublishUnit&) const;
     void send_next();
     void send(Batch);
+    void send_batch();
+    void give_up_the_late();
+    void refuse_waiting(const Failure&);
+    void finish(PublishUnit&, Result<PublishReply>);
+    void arm_timer();
     void tell_if_idle();
+    bool is_away() const;
+    std::string trouble() const;
     static void answer(const Batch&, const Result<PublishReply>&);
 
     std::shared_ptr<QueueContext> context_;
     std::mutex mutex_;
     Batch inbox_;
-    GroupCommit<std::shared_ptr<PublishUnit>> batches_{
-        {.items = 250, .bytes = std::size_t{4} * 1024 * 1024, .in_flight = 2}};
+    GroupCommit<Unit> batches_{{.items = 250, .bytes = std::size_t{4} * 1024 * 1024, .in_flight = 2}};
+    std::size_t unanswered_bytes_ = 0;
+    boost::asio::steady_timer timer_;  // of the oldest that waits
+    bool timer_armed_ = false;
     bool type_added_ = false;
     std::function<void()> on_idle_;
 };

@@ -113,7 +113,12 @@ std::shared_ptr<QueueCore> QueueCore::open(std::shared_ptr<Backend> backend, Que
 }
 
 void QueueCore::start() {
-    context_->store = context_->backend->open(context_->name);
+    context_->store = context_->backend->open(context_->name, publisher_->longest_call());
+    context_->store->on_presence([weak = std::weak_ptr(publisher_)] {
+        if (const auto publisher = weak.lock()) {
+            publisher->presence_changed();
+        }
+    });
     context_->store->on_reconnect([weak = weak_from_this()] {
         if (const auto self = weak.lock()) {
             self->publisher_->forget_registration();
@@ -175,7 +180,7 @@ std::vector<Receipt> QueueCore::publish(std::vector<std::string> payloads, const
     unit->bytes = bytes;
     unit->dedup_key = options.dedup_key;
     unit->dedup_window = options.dedup_window > milliseconds(0) ? options.dedup_window : context_->settings.event_ttl;
-    unit->deadline = steady_clock::now() + context_->backend->command_timeout();
+    unit->deadline = steady_clock::now() + publisher_->longest_call();
     unit->events.reserve(payloads.size());
     for (auto& payload : payloads) {
         unit->events.push_back({std::move(payload), options.key, headers});
@@ -189,9 +194,8 @@ std::vector<Receipt> QueueCore::publish(std::vector<std::string> payloads, const
     auto reply = answer.wait_until(last_moment);
     if (!reply) {
         unit->abandoned = true;
-        reply =
-            Failure{errc::timeout, "no answer within " + std::to_string(context_->backend->command_timeout().count()) +
-                                       " ms; the event may or may not have been published"};
+        reply = Failure{errc::timeout, "no answer within " + std::to_string(publisher_->longest_call().count()) +
+                                           " ms; it may or may not have been published"};
     }
     if (!reply->ok()) {
         throw_failure(
@@ -541,6 +545,7 @@ void QueueCore::release_store() {
                                    std::to_string(unsettled) + " events; they are processed again");
     }
     context_->store.reset();
+    publisher_->store_is_gone();
     // Behind everything of ours that is still on the I/O thread's stack.
     context_->backend->io().post([ending = ending_] {
         {

@@ -25,7 +25,7 @@ void MemoryBackend::check(Deadline, Callback<Done> callback) {
     io_.post([callback = std::move(callback)] { callback(Done()); });
 }
 
-std::unique_ptr<detail::Store> MemoryBackend::open(QueueName name) {
+std::unique_ptr<detail::Store> MemoryBackend::open(QueueName name, milliseconds) {
     auto& queue = queues_[{name.prefix, name.type}];
     if (!queue) {
         queue = std::make_shared<SharedQueue>(io_, clock_);

@@ -41,6 +41,9 @@ public:
     void watch(std::uint64_t token, Watcher, Callback<Done> ready) override;
     void unwatch(std::uint64_t token) override;
     void on_reconnect(std::function<void()>) override {}
+    detail::Presence presence() const override { return detail::Presence::there; }
+    std::string trouble() const override { return {}; }
+    void on_presence(std::function<void()>) override {}
     void add_type(Deadline, Callback<Done>) override;
 
 private:

@@ -28,20 +28,20 @@ std::string random_id() {
 }
 
 /// Longer than any copy of a call can be on the way.
-std::string record_ttl(const ClientOptions& options) {
+std::string record_ttl(std::chrono::milliseconds longest_call) {
     const std::chrono::milliseconds least = std::chrono::seconds(70);
-    return std::to_string(std::max(least, 2 * options.command_timeout + std::chrono::seconds(60)).count());
+    return std::to_string(std::max(least, 2 * longest_call + std::chrono::seconds(60)).count());
 }
 
 }  // namespace
 
 NumberedCalls::NumberedCalls(boost::asio::io_context& io, ClientCore& core, ScriptRunner& runner, const Keys& keys,
-                             std::function<void(const Reply&)> heard)
+                             std::chrono::milliseconds longest_call, std::function<void(const Reply&)> heard)
     : core_(core),
       runner_(runner),
       keys_(keys),
       heard_(std::move(heard)),
-      record_ttl_ms_(record_ttl(core.options())),
+      record_ttl_ms_(record_ttl(longest_call)),
       sequencer_(&random_id),
       deadline_timer_(io) {}
 
@@ -89,6 +89,7 @@ void NumberedCalls::replied(Token token, detail::Result<Reply> result) {
     }
     Reply& reply = result.value();
     if (reply.is_error("NOSCRIPT")) {
+        calls_.at(token).in_doubt = true;
         sequencer_.answered(token, Answer::unknown_script);
     } else if (reply.is_error()) {
         // In the sequence at once; the caller hears it when it is explained.
@@ -100,6 +101,7 @@ void NumberedCalls::replied(Token token, detail::Result<Reply> result) {
     } else {
         const std::string state = reply.items.empty() ? std::string() : reply.items.front().text;
         if (state == "GAP" || state == "STALE") {
+            calls_.at(token).in_doubt = true;
             sequencer_.answered(token, state == "GAP" ? Answer::gap : Answer::stale);
         } else {
             sequencer_.answered(token, Answer::final);
@@ -118,8 +120,10 @@ void NumberedCalls::fail(Token token, const detail::Failure& failure) {
     Entry& entry = calls_.at(token);
     entry.failed = true;
     const auto call = entry.call;
+    auto its_failure = failure;
+    its_failure.not_done = failure.not_done && !entry.in_doubt;
     act();
-    call->failed(failure);
+    call->failed(std::move(its_failure));
 }
 
 void NumberedCalls::send_retire(const CallSequencer::Retire& retire) {
@@ -143,9 +147,10 @@ void NumberedCalls::retired(detail::Result<Reply> result) {
     }
     std::vector<std::function<void()>> to_tell;
     if (!result.ok() || result.value().is_error()) {
-        const detail::Failure why =
+        detail::Failure why =
             result.ok() ? detail::Failure{errc::server, "retire at " + runner_.place() + ": " + result.value().text}
                         : result.failure();
+        why.not_done = false;  // the calls themselves had been sent
         for (const Token token : sequencer_.retire_failed()) {
             to_tell.emplace_back([call = remove(token), why] { call->failed(why); });
         }
@@ -165,6 +170,9 @@ void NumberedCalls::retired(detail::Result<Reply> result) {
         }
     }
     forget_failed();
+    for (auto& [token, entry] : calls_) {
+        entry.in_doubt = false;
+    }
     act();
     const std::weak_ptr life(alive_);
     for (const auto& tell : to_tell) {
@@ -221,8 +229,10 @@ void NumberedCalls::look_at_deadlines() {
         if (life.expired()) {
             return;
         }
-        call->failed({errc::timeout, std::string(call->script.script->name) + " at " + runner_.place() +
-                                         ": no answer in time to the calls before it"});
+        call->failed({errc::timeout,
+                      std::string(call->script.script->name) + " at " + runner_.place() +
+                          ": no answer in time to the calls before it",
+                      true});
     }
 }
 

@@ -25,15 +25,15 @@ public:
         ScriptCall script = {};
         std::size_t record_key = 0;  // which of the script's keys is the call record; its name is put in here
         Deadline deadline = {};
-        std::function<void(Reply&)> answered = {};                          // the state is OK or AGAIN
-        std::function<void(const std::string& outcome)> by_outcome = {};    // the stored outcome is all that is known
-        std::function<void(detail::Failure)> failed = {};                   // it may have been applied
+        std::function<void(Reply&)> answered = {};                        // the state is OK or AGAIN
+        std::function<void(const std::string& outcome)> by_outcome = {};  // the stored outcome is all that is known
+        std::function<void(detail::Failure)> failed = {};                 // it may have been applied, unless `not_done`
         std::function<void(const std::string& outcome)> came_through = {};  // after `failed`: it had been applied
     };
 
-    /// `heard` gets every numbered reply.
+    /// `longest_call`: the most that a call may take. `heard` gets every numbered reply.
     NumberedCalls(boost::asio::io_context&, ClientCore&, ScriptRunner&, const Keys&,
-                  std::function<void(const Reply&)> heard);
+                  std::chrono::milliseconds longest_call, std::function<void(const Reply&)> heard);
 
     void send(Call);
 
@@ -42,7 +42,8 @@ private:
     struct Entry {
         std::shared_ptr<Call> call = {};
         bool sent = false;
-        bool failed = false;  // the caller knows; kept until the client id is retired
+        bool failed = false;    // the caller knows; kept until the client id is retired
+        bool in_doubt = false;  // a copy was sent, and its answer settled nothing
     };
 
     void act();

@@ -54,8 +54,8 @@ void RedisBackend::check(Deadline deadline, Callback<Done> done) {
     });
 }
 
-std::unique_ptr<detail::Store> RedisBackend::open(detail::QueueName name) {
-    return std::make_unique<RedisStore>(io_, *core_, std::move(name), place_, limits_);
+std::unique_ptr<detail::Store> RedisBackend::open(detail::QueueName name, milliseconds publish_timeout) {
+    return std::make_unique<RedisStore>(io_, *core_, std::move(name), place_, publish_timeout, limits_);
 }
 
 void RedisBackend::send(std::vector<std::string_view> words, std::string key, Deadline deadline, Callback<Reply> done) {

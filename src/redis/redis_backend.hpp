@@ -25,7 +25,7 @@ public:
     void check(Deadline, Callback<Done>) override;
     milliseconds connect_timeout() const override { return options_.connect_timeout; }
     milliseconds command_timeout() const override { return options_.command_timeout; }
-    std::unique_ptr<detail::Store> open(detail::QueueName) override;
+    std::unique_ptr<detail::Store> open(detail::QueueName, milliseconds publish_timeout) override;
     void list_types(std::string prefix, Deadline, Callback<std::vector<std::string>>) override;
     void remove_type(detail::QueueName, Deadline, Callback<Done>) override;
 

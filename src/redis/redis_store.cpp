@@ -23,22 +23,23 @@ std::uint64_t new_token() {
 }  // namespace
 
 RedisStore::RedisStore(detail::IoThread& io, ClientCore& core, detail::QueueName name, std::string place,
-                       StoreLimits limits)
+                       milliseconds publish_timeout, StoreLimits limits)
     : io_(io),
       core_(core),
       name_(std::move(name)),
       keys_(name_),
       limits_(limits),
       runner_(core, keys_, std::move(place)),
-      numbered_(io.context(), core, runner_, keys_,
+      numbered_(io.context(), core, runner_, keys_, publish_timeout,
                 [this](const Reply& reply) {
                     heard(reply.items.at(1));
                     lost_writes(reply.items.at(3));
                 }),
-      reconnect_token_(new_token()) {}
+      connection_token_(new_token()) {}
 
 RedisStore::~RedisStore() {
-    core_.remove_on_reconnect(reconnect_token_);
+    core_.remove_on_reconnect(connection_token_);
+    core_.remove_on_presence(connection_token_);
     for (const auto& [group, list] : waits_) {
         core_.stop_waiting(list);
     }
@@ -223,7 +224,11 @@ void RedisStore::unwatch(std::uint64_t token) {
 }
 
 void RedisStore::on_reconnect(std::function<void()> reconnected) {
-    core_.on_reconnect(reconnect_token_, std::move(reconnected));
+    core_.on_reconnect(connection_token_, std::move(reconnected));
+}
+
+void RedisStore::on_presence(std::function<void()> changed) {
+    core_.on_presence(connection_token_, std::move(changed));
 }
 
 }  // namespace eventy::redis

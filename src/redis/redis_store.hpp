@@ -28,7 +28,8 @@ struct StoreLimits {
 class RedisStore final : public detail::Store {
 public:
     /// The client must outlive the store. `place`: the server, for messages.
-    RedisStore(detail::IoThread&, ClientCore&, detail::QueueName, std::string place, StoreLimits = {});
+    RedisStore(detail::IoThread&, ClientCore&, detail::QueueName, std::string place, milliseconds publish_timeout,
+               StoreLimits = {});
     ~RedisStore() override;
 
     void publish(detail::PublishRequest, Deadline, Callback<detail::PublishReply>) override;
@@ -55,6 +56,9 @@ public:
     void watch(std::uint64_t token, Watcher, Callback<Done> ready) override;
     void unwatch(std::uint64_t token) override;
     void on_reconnect(std::function<void()>) override;
+    detail::Presence presence() const override { return core_.presence(); }
+    std::string trouble() const override { return core_.trouble(); }
+    void on_presence(std::function<void()>) override;
     void add_type(Deadline, Callback<Done>) override;
 
     const Keys& keys() const { return keys_; }
@@ -95,7 +99,7 @@ private:
     StoreLimits limits_;
     ScriptRunner runner_;
     NumberedCalls numbered_;
-    std::uint64_t reconnect_token_ = 0;
+    std::uint64_t connection_token_ = 0;
     std::map<std::string, std::string> waits_;             // group -> wake list
     std::map<std::uint64_t, std::uint64_t> watch_tokens_;  // the caller's -> the client's
     std::string generation_;                               // of the data, as last seen; empty: none yet

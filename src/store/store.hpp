@@ -170,12 +170,19 @@ struct SearchReply {
     std::optional<std::int64_t> next_before_us = {};  // nothing older matches: none
 };
 
+/// Whether the server can be reached, as far as is known at the moment.
+enum class Presence {
+    there,
+    away,     // calls wait for it, up to their deadlines
+    refused,  // it cannot be used as it is: calls fail at once
+};
+
 /// One queue in one store. Made by `Backend::open`; destroyed on the I/O thread.
 class Store {
 public:
     virtual ~Store() = default;
 
-    /// All or nothing. After a timeout it may or may not have happened. At most 1,000 events a call.
+    /// All or nothing. After a failure it may have happened, unless that says `not_done`. At most 1,000 events a call.
     virtual void publish(PublishRequest, Deadline, Callback<PublishReply>) = 0;
 
     /// Leases up to `max` events to the caller. The group is made, from the earliest event on, if there is none.
@@ -221,6 +228,12 @@ public:
     /// Calls `reconnected` after each time the server was lost and is usable again (never for the first connect).
     virtual void on_reconnect(std::function<void()> reconnected) = 0;
 
+    virtual Presence presence() const = 0;
+    /// What is wrong with the connection, or was last, in words.
+    virtual std::string trouble() const = 0;
+    /// Calls `changed` each time `presence` may have changed.
+    virtual void on_presence(std::function<void()> changed) = 0;
+
     /// Puts the type into the registry.
     virtual void add_type(Deadline, Callback<Done>) = 0;
 };
@@ -243,8 +256,8 @@ public:
     /// How long a call of a user waits for its answer.
     virtual milliseconds command_timeout() const = 0;
 
-    /// Callable on the I/O thread only.
-    virtual std::unique_ptr<Store> open(QueueName) = 0;
+    /// Callable on the I/O thread only. `publish_timeout`: the most that a publish may take.
+    virtual std::unique_ptr<Store> open(QueueName, milliseconds publish_timeout) = 0;
     virtual void list_types(std::string prefix, Deadline, Callback<std::vector<std::string>>) = 0;
     virtual void remove_type(QueueName, Deadline, Callback<Done>) = 0;
 

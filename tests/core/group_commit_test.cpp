@@ -64,5 +64,19 @@ TEST(GroupCommit, AnItemLargerThanTheLimitsGoesAlone) {
     EXPECT_EQ(batches.next(), std::vector<int>{1});
 }
 
+TEST(GroupCommit, WhatWaitsAtTheFrontCanBeTakenOut) {
+    Batches batches({.items = 1});
+    for (int i = 1; i <= 5; ++i) {
+        batches.add(i, 1, 1);
+    }
+    EXPECT_EQ(batches.next(), std::vector<int>{1});
+    EXPECT_EQ(batches.oldest_waiting(), 2);
+    EXPECT_EQ(batches.take_waiting_while([](int i) { return i != 4; }), (std::vector<int>{2, 3}));
+    EXPECT_EQ(batches.waiting(), 2U);
+    EXPECT_TRUE(batches.next().empty()) << "one is on its way";
+    batches.answered();
+    EXPECT_EQ(batches.next(), std::vector<int>{4});
+}
+
 }  // namespace
 }  // namespace eventy::detail

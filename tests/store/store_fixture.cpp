@@ -105,7 +105,7 @@ Session::Session(std::shared_ptr<Backend> backend, QueueName name, std::shared_p
       worker_id_(std::move(worker_id)) {
     std::promise<void> opened;
     backend_->io().post([&] {
-        store_ = backend_->open(name_);
+        store_ = backend_->open(name_, std::chrono::seconds(5));
         opened.set_value();
     });
     opened.get_future().wait();

@@ -81,4 +81,14 @@ void ClientCore::on_reconnect(std::uint64_t token, std::function<void()> watcher
 
 void ClientCore::remove_on_reconnect(std::uint64_t token) { impl_->commands.remove_on_reconnect(token); }
 
+detail::Presence ClientCore::presence() const { return impl_->commands.presence(); }
+
+const std::string& ClientCore::trouble() const { return impl_->commands.trouble(); }
+
+void ClientCore::on_presence(std::uint64_t token, std::function<void()> watcher) {
+    impl_->commands.on_presence(token, std::move(watcher));
+}
+
+void ClientCore::remove_on_presence(std::uint64_t token) { impl_->commands.remove_on_presence(token); }
+
 }  // namespace eventy::redis

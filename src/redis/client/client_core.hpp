@@ -30,8 +30,8 @@ public:
 
     const ClientOptions& options() const;
 
-    /// An error reply is a value (`Reply::is_error`). Failures: `timeout` at the deadline (a command that was written
-    /// by then may still be applied), `connection` at once where waiting will not mend it (the password, the database).
+    /// An error reply is a value (`Reply::is_error`). Failures: `timeout` at the deadline, `connection` at once where
+    /// waiting will not mend it (the password, the database); both say whether the command may have been applied.
     /// Without a deadline it waits as long as it takes.
     void send(Command, Deadline, Callback<Reply>);
 
@@ -58,6 +58,14 @@ public:
     /// resent commands is written.
     void on_reconnect(std::uint64_t token, std::function<void()>);
     void remove_on_reconnect(std::uint64_t token);
+
+    /// Of the command connection.
+    detail::Presence presence() const;
+    /// What is wrong with the command connection, or was last.
+    const std::string& trouble() const;
+    /// Called each time `presence` may have changed; after those of `on_reconnect`.
+    void on_presence(std::uint64_t token, std::function<void()>);
+    void remove_on_presence(std::uint64_t token);
 
 private:
     class Impl;

@@ -20,7 +20,7 @@ constexpr int most_patience_doublings = 4;
 constexpr milliseconds deadline_grain{5};
 
 detail::Failure refusal(const Surroundings& surroundings, const std::string& why) {
-    return {errc::connection, "cannot use " + surroundings.place + ": " + why};
+    return {errc::connection, "cannot use " + surroundings.place + ": " + why, true};
 }
 
 }  // namespace
@@ -40,6 +40,7 @@ void CommandChannel::stop() {
     const auto commands = pipeline_.end_all();
     const auto waiters = std::exchange(ready_waiters_, {});
     const auto watchers = std::exchange(reconnect_watchers_, {});
+    const auto others = std::exchange(presence_watchers_, {});
     const auto on_silence = std::exchange(on_silence_, {});
 }
 
@@ -85,6 +86,18 @@ void CommandChannel::on_reconnect(std::uint64_t token, std::function<void()> wat
 
 void CommandChannel::remove_on_reconnect(std::uint64_t token) { reconnect_watchers_.erase(token); }
 
+detail::Presence CommandChannel::presence() const {
+    return refused_              ? detail::Presence::refused
+           : supervisor_.is_up() ? detail::Presence::there
+                                 : detail::Presence::away;
+}
+
+void CommandChannel::on_presence(std::uint64_t token, std::function<void()> watcher) {
+    presence_watchers_[token] = std::move(watcher);
+}
+
+void CommandChannel::remove_on_presence(std::uint64_t token) { presence_watchers_.erase(token); }
+
 void CommandChannel::fail_later(Command command, detail::Callback<Reply> done) {
     missed_something_ = true;
     auto failure = refusal(surroundings_, *refused_);
@@ -104,8 +117,9 @@ void CommandChannel::up() {
     const bool again = std::exchange(missed_something_, true);
     tell_ready(std::exchange(ready_waiters_, {}), std::nullopt);
     if (again) {
-        tell_reconnected();
+        tell(reconnect_watchers_);
     }
+    tell(presence_watchers_);
     write();
 }
 
@@ -117,7 +131,7 @@ void CommandChannel::received(std::vector<Reply>& replies) {
             return;
         }
         if (answer->resend) {
-            supervisor_.drop({Loss::Kind::passing, without_password(reply.text, surroundings_.options)});
+            supervisor_.drop_for(reply);
             return;
         }
         silences_ = 0;
@@ -150,17 +164,18 @@ void CommandChannel::down(const Loss& loss) {
     } else {
         refused_.reset();
     }
+    tell(presence_watchers_);
 }
 
-void CommandChannel::tell_reconnected() {
+void CommandChannel::tell(const Watchers& watchers) {
     std::vector<std::uint64_t> tokens;
-    tokens.reserve(reconnect_watchers_.size());
-    for (const auto& [token, watcher] : reconnect_watchers_) {
+    tokens.reserve(watchers.size());
+    for (const auto& [token, watcher] : watchers) {
         tokens.push_back(token);
     }
     for (const auto token : tokens) {
-        const auto found = reconnect_watchers_.find(token);
-        if (found != reconnect_watchers_.end()) {
+        const auto found = watchers.find(token);
+        if (found != watchers.end()) {
             const auto watcher = found->second;  // it may remove itself
             call(watcher);
         }
@@ -182,10 +197,10 @@ void CommandChannel::tell_ended(std::vector<Pipeline::Ended> ended, errc code, c
         if (stopped_) {
             return;
         }
-        const std::string applied = code == errc::timeout && one.written ? " (it may have been applied)" : "";
+        const std::string applied = code != errc::server && one.written ? " (it may have been applied)" : "";
         std::string message = describe(one.command);
         message.append(" at ").append(surroundings_.place).append(": ").append(why).append(applied);
-        call(one.done, detail::Result<Reply>(detail::Failure{code, std::move(message)}));
+        call(one.done, detail::Result<Reply>(detail::Failure{code, std::move(message), !one.written}));
     }
 }
 

@@ -27,6 +27,10 @@ public:
     void wait_ready(detail::Deadline, detail::Callback<detail::Done>);
     void on_reconnect(std::uint64_t token, std::function<void()>);
     void remove_on_reconnect(std::uint64_t token);
+    detail::Presence presence() const;
+    const std::string& trouble() const { return trouble_; }
+    void on_presence(std::uint64_t token, std::function<void()>);
+    void remove_on_presence(std::uint64_t token);
     /// Called when the server did not answer in time: other connections to it are suspect too.
     void on_silence(std::function<void()> function) { on_silence_ = std::move(function); }
 
@@ -48,7 +52,8 @@ private:
     std::chrono::steady_clock::duration patience() const;
     void look_at_deadlines();
     void set_deadline_alarm(detail::Deadline);
-    void tell_reconnected();
+    using Watchers = std::map<std::uint64_t, std::function<void()>>;
+    static void tell(const Watchers&);
     void tell_ready(std::list<ReadyWaiter>, const std::optional<detail::Failure>&);
     void tell_ended(std::vector<Pipeline::Ended>, errc, const std::string& why);
     void fail_later(Command, detail::Callback<Reply>);
@@ -59,7 +64,7 @@ private:
     Supervisor supervisor_;
     Alarm deadline_alarm_, silence_alarm_;
     std::list<ReadyWaiter> ready_waiters_ = {};
-    std::map<std::uint64_t, std::function<void()>> reconnect_watchers_ = {};
+    Watchers reconnect_watchers_ = {}, presence_watchers_ = {};
     std::function<void()> on_silence_ = {};
     std::chrono::steady_clock::time_point owing_since_ = {};  // there is an answer to come since then
     std::optional<std::string> refused_ = {};                 // why waiting does not help
