@@ -111,7 +111,12 @@ public:
     /// Calls back for each event published or settled by anyone, on a thread of its own, one at a time; nothing is
     /// taken. It has begun when this returns. Notices are not stored: those of a time without connection are missed.
     Subscription watch(std::function<void(const EventNotice&)> callback) const {
-        return queue_->watch(std::move(callback));
+        return queue_->watch(std::move(callback), {});
+    }
+    /// As above. `on_gap` is called, on the same thread and in order, between the notices before and after which some
+    /// may be missing: the connection was lost and is back, or the callback lagged behind by 10,000 notices.
+    Subscription watch(std::function<void(const EventNotice&)> callback, std::function<void()> on_gap) const {
+        return queue_->watch(std::move(callback), std::move(on_gap));
     }
 
     QueueStats stats() const { return queue_->stats(); }

@@ -88,8 +88,8 @@ Page<SubscriberInfo> Queue::search_subscribers(const PageRequest& request) const
     return page;
 }
 
-Subscription Queue::watch(std::function<void(const EventNotice&)> callback) const {
-    return core_->watch(std::move(callback));
+Subscription Queue::watch(std::function<void(const EventNotice&)> callback, std::function<void()> on_gap) const {
+    return core_->watch(std::move(callback), std::move(on_gap));
 }
 
 QueueStats Queue::stats() const { return core_->stats(); }

@@ -434,14 +434,15 @@ void QueueCore::wait_for_watch(std::function<void(Store&, Callback<Done>)> start
     }
 }
 
-Subscription QueueCore::watch(std::function<void(const EventNotice&)> callback) {
+Subscription QueueCore::watch(std::function<void(const EventNotice&)> callback, std::function<void()> on_gap) {
     require_open("watch");
     if (!callback) {
         throw Error(errc::invalid_argument, "cannot watch: the callback is empty");
     }
     const std::uint64_t token = next_watch_++;
     const std::string id = random_uuid();
-    auto thread = std::make_shared<WatchThread>(std::move(callback));
+    const LogLevel level = on_gap ? LogLevel::info : LogLevel::warning;  // whoever asked to be told is told
+    auto thread = std::make_shared<WatchThread>(std::move(callback), std::move(on_gap));
     auto ended = [weak = weak_from_this(), thread, token, id] {
         thread->stop();
         if (const auto self = weak.lock()) {
@@ -467,9 +468,12 @@ Subscription QueueCore::watch(std::function<void(const EventNotice&)> callback) 
                                  }
                              },
                          .gap =
-                             [where] {
-                                 log(LogLevel::warning, "the connection that watches " + where +
-                                                            " was lost and is back: notices may have been missed");
+                             [weak, level, where] {
+                                 log(level, "the connection that watches " + where +
+                                                " was lost and is back: notices may have been missed");
+                                 if (const auto alive = weak.lock()) {
+                                     alive->push_gap();
+                                 }
                              }},
                         std::move(ready));
         });

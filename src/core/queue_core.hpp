@@ -49,7 +49,8 @@ public:
 
     Subscription subscribe(std::vector<RawHandler>, const SubscribeOptions&);
     bool unsubscribe(std::string_view id);
-    Subscription watch(std::function<void(const EventNotice&)>);
+    /// `on_gap` may be empty.
+    Subscription watch(std::function<void(const EventNotice&)>, std::function<void()> on_gap);
 
     bool close(milliseconds timeout);
     /// From the last handle's destructor: waits for handlers unless in one of them, and for Redis no longer than a

@@ -12,9 +12,10 @@ namespace {
 
 constexpr std::size_t most_waiting = 10'000;
 
-void call(const WatchThread::Callback& callback, const EventNotice& notice) {
+template <class F>
+void call(const F& function) {
     try {
-        callback(notice);
+        function();
     } catch (const std::exception& error) {
         log(LogLevel::error, std::string("a watcher threw: ") + error.what());
     } catch (...) {
@@ -24,8 +25,9 @@ void call(const WatchThread::Callback& callback, const EventNotice& notice) {
 
 }  // namespace
 
-WatchThread::WatchThread(Callback callback) : shared_(std::make_shared<Shared>()) {
+WatchThread::WatchThread(Callback callback, std::function<void()> on_gap) : shared_(std::make_shared<Shared>()) {
     shared_->callback = std::move(callback);
+    shared_->on_gap = std::move(on_gap);
 }
 
 WatchThread::~WatchThread() {
@@ -50,14 +52,30 @@ void WatchThread::push(EventNotice notice) {
     {
         const std::lock_guard lock(shared_->mutex);
         if (shared_->waiting.size() < most_waiting) {
-            shared_->waiting.push_back(std::move(notice));
+            shared_->waiting.emplace_back(std::move(notice));
         } else {
             dropped = ++shared_->dropped;
+            add_gap(*shared_);
         }
     }
     shared_->changed.notify_one();
     if (dropped > 0 && (dropped & (dropped - 1)) == 0) {  // at 1, 2, 4, 8 ...: a flood must not flood the log
         log(LogLevel::warning, "a watcher is too slow: " + std::to_string(dropped) + " notices dropped so far");
+    }
+}
+
+void WatchThread::push_gap() {
+    {
+        const std::lock_guard lock(shared_->mutex);
+        add_gap(*shared_);
+    }
+    shared_->changed.notify_one();
+}
+
+/// One after the other is one gap, so this does not grow without bounds.
+void WatchThread::add_gap(Shared& shared) {
+    if (shared.waiting.empty() || shared.waiting.back()) {
+        shared.waiting.emplace_back(std::nullopt);
     }
 }
 
@@ -77,13 +95,17 @@ void WatchThread::serve(Shared& shared, SubscriptionState& subscription) {
         if (shared.stopping) {
             return;
         }
-        const EventNotice notice = std::move(shared.waiting.front());
+        const std::optional<EventNotice> notice = std::move(shared.waiting.front());
         shared.waiting.pop_front();
         lock.unlock();
         if (!subscription.gate().enter()) {
             return;
         }
-        call(shared.callback, notice);
+        if (notice) {
+            call([&] { shared.callback(*notice); });
+        } else if (shared.on_gap) {
+            call(shared.on_gap);
+        }
         subscription.gate().leave();
         lock.lock();
     }

@@ -196,6 +196,33 @@ TEST_F(Outage, KeysOfAWrongTypeAreNamed) {
     EXPECT_EQ(queue.publish({}).id, 1);
 }
 
+TEST_F(Outage, AWatcherIsToldOfTheGapInItsPlace) {
+    const auto queue = open();
+    Seen<EventId> seen;  // 0: a gap
+    std::atomic<int> threads{0};
+    std::thread::id watcher;
+    const auto note = [&](EventId id) {
+        threads += std::exchange(watcher, std::this_thread::get_id()) == std::this_thread::get_id() ? 0 : 1;
+        seen.add(id);
+    };
+    const auto watch = queue.watch([&](const EventNotice& notice) { note(notice.event_id); }, [&] { note(0); });
+    for (const bool by_kill : {false, true}) {
+        (void)queue.publish({});
+        const auto before = seen.wait_for(by_kill ? 4 : 1).size();
+        if (by_kill) {
+            server_.kill9();
+            server_.start();
+        } else {
+            server_.must({"CLIENT", "KILL", "TYPE", "pubsub"});
+        }
+        ASSERT_EQ(seen.wait_for(before + 1).back(), 0);
+        (void)queue.publish({});
+        EXPECT_GT(seen.wait_for(before + 2).back(), 0);
+    }
+    EXPECT_EQ(seen.now(), (std::vector<EventId>{1, 0, 2, 3, 0, 4}));
+    EXPECT_EQ(threads, 1) << "all on one thread";
+}
+
 TEST_F(Outage, FlushedDataIsNoticedAndWorkGoesOn) {
     const auto queue = open();
     Seen<EventId> seen;

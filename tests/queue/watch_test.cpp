@@ -79,6 +79,42 @@ TEST_P(Watching, MayUseTheQueueAndEndItself) {
     set_logger(nullptr);
 }
 
+TEST_P(Watching, ASlowWatcherIsToldWhereNoticesWereDropped) {
+    set_logger([](LogLevel, std::string_view) {});
+    const auto queue = open({.concurrency = 1});
+    Signal begun;
+    Signal go_on;
+    Seen<EventId> seen;  // 0: a gap
+    const auto watch = queue.watch(
+        [&](const EventNotice& notice) {
+            begun.set();
+            EXPECT_TRUE(go_on.wait());
+            seen.add(notice.event_id);
+        },
+        [&] { seen.add(0); });
+    (void)queue.publish({});
+    ASSERT_TRUE(begun.wait());
+    // One is with the watcher, 10,000 wait, some are dropped; once the last has passed the channel, all have.
+    Signal passed;
+    const auto other = queue.watch([&](const EventNotice& notice) {
+        if (notice.event_id == 10'201) {
+            passed.set();
+        }
+    });
+    for (int i = 0; i < 102; ++i) {
+        (void)queue.publish_all(std::vector<Order>(100));
+    }
+    ASSERT_TRUE(passed.wait());
+    go_on.set();
+    EXPECT_TRUE(eventually([&] { return !seen.now().empty() && seen.now().back() == 0; }));
+    const auto before = seen.now();
+    EXPECT_EQ(before.size(), 10'002U);
+    EXPECT_EQ(std::count(before.begin(), before.end(), 0), 1);
+    (void)queue.publish({});
+    EXPECT_EQ(seen.wait_for(before.size() + 1).back(), 10'202);
+    set_logger(nullptr);
+}
+
 TEST_P(Watching, AnEmptyCallbackIsRefused) {
     EXPECT_EQ(thrown([&] { (void)open().watch(nullptr); }), errc::invalid_argument);
 }

@@ -217,6 +217,33 @@ TEST_F(LookCommand, TailShowsWhatHappensUntilASignal) {
     EXPECT_EQ(tail.wait().code, 0);
 }
 
+TEST_F(LookCommand, TailSaysWhereSomethingMayBeMissing) {
+    CommandRun tail(words({"tail", "T"}), options());
+    CommandRun as_json(words({"tail", "T", "--json"}), options());
+    const auto both_listen = [&] {
+        while (server_.must({"PUBSUB", "NUMSUB", "eventy:channel:T"}).items.at(1).integer < 2) {
+            std::this_thread::yield();
+        }
+    };
+    both_listen();
+    publish("T", 1);
+    EXPECT_TRUE(tail.wait_for_output("  1  PENDING"));
+    EXPECT_TRUE(as_json.wait_for_output("\"event_id\": 1"));
+    server_.must({"CLIENT", "KILL", "TYPE", "pubsub"});
+    EXPECT_TRUE(tail.wait_for_errors("the connection was lost and is back"));
+    EXPECT_TRUE(as_json.wait_for_output("{\"gap\": true, \"at\": \""));
+    both_listen();
+    publish("T", 2);
+    EXPECT_TRUE(tail.wait_for_output("  2  PENDING"));
+    EXPECT_TRUE(as_json.wait_for_output("\"event_id\": 2"));
+    tail.signal(SIGTERM);
+    as_json.signal(SIGTERM);
+    EXPECT_EQ(lines(tail.wait().out).size(), 2U) << "stdout has the notices alone";
+    const auto lines_of_json = lines(as_json.wait().out);
+    ASSERT_EQ(lines_of_json.size(), 3U);
+    EXPECT_TRUE(json::parse(lines_of_json[1]).at("gap"));
+}
+
 TEST_F(LookCommand, WrongUsesEndWith2AndOneLine) {
     for (const std::vector<std::string>& arguments : {std::vector<std::string>{},
                                                       {"frobnicate"},

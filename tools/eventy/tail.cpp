@@ -37,6 +37,17 @@ std::string line_of(const Tail& options, const EventQueue<std::string>& queue, c
            printable(notice.worker_id) + (event ? "  " + printable(event->payload, 200) : "") + "\n";
 }
 
+/// In the place of what may be missing; as an event of its own where programs read.
+void say_gap(const Tail& options) {
+    if (options.common.json) {
+        print(JsonObject().raw("gap", "true").text("at", to_string(now())).str() + "\n");
+        flush_output();
+    } else {
+        flush_output();
+        complain("the connection was lost and is back: what happened meanwhile is not shown");
+    }
+}
+
 int run(const Tail& options) {
     Signals signals;
     Bell bell;
@@ -44,22 +55,29 @@ int run(const Tail& options) {
     std::atomic<std::int64_t> seen{0};
     std::mutex mutex;
     std::string error;
-    auto watching = queue.watch([&](const EventNotice& notice) {
-        if (options.count > 0 && seen >= options.count) {
-            return;
-        }
+    const auto show = [&](const auto& what) {
         try {
-            print(line_of(options, queue, notice));
-            flush_output();
+            what();
         } catch (const std::exception& failure) {
             const std::lock_guard lock(mutex);
             error = failure.what();
             bell.ring();
         }
-        if (++seen == options.count) {
-            bell.ring();
-        }
-    });
+    };
+    auto watching = queue.watch(
+        [&](const EventNotice& notice) {
+            if (options.count > 0 && seen >= options.count) {
+                return;
+            }
+            show([&] {
+                print(line_of(options, queue, notice));
+                flush_output();
+            });
+            if (++seen == options.count) {
+                bell.ring();
+            }
+        },
+        [&] { show([&] { say_gap(options); }); });
     if (!options.common.json && is_terminal(stderr)) {
         complain("watching " + options.type + "; Ctrl-C ends");
     }
@@ -81,9 +99,12 @@ int run(const Tail& options) {
 
 void add_tail(CommandLine& line) {
     auto options = std::make_shared<Tail>();
-    CLI::App* const sub = line.add("tail", "Show live what is published and settled, until Ctrl-C", options->common,
-                                   "eventy tail Earthquake\n"
-                                   "eventy tail Earthquake --payload --count 10 --json");
+    CLI::App* const sub =
+        line.add("tail", "Show live what is published and settled, until Ctrl-C", options->common,
+                 "eventy tail Earthquake\n"
+                 "eventy tail Earthquake --payload --count 10 --json",
+                 "Where something may be missing, because the connection was lost and is back, a line on\n"
+                 "stderr says so; with --json that is {\"gap\": true, \"at\": \"...\"} on stdout.");
     sub->add_option("TYPE", options->type, "the event type")->required();
     sub->add_option("--count", options->count, "end after so many")->check(CLI::PositiveNumber);
     sub->add_flag("--payload", options->payload, "show the payloads too");

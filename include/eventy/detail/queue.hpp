@@ -81,7 +81,7 @@ public:
     bool unsubscribe(std::string_view id) const;
     SubscriberInfo get_subscriber(std::string_view id) const;
     Page<SubscriberInfo> search_subscribers(const PageRequest&) const;
-    Subscription watch(std::function<void(const EventNotice&)>) const;
+    Subscription watch(std::function<void(const EventNotice&)>, std::function<void()> on_gap) const;
     QueueStats stats() const;
     bool retry_event(EventId) const;
     std::int64_t retry_all(EventFilter, const std::function<void(const BulkProgress&)>&) const;
