@@ -503,7 +503,9 @@ void Worker::extend(Lease lease, milliseconds time) {
                 done(Failure{errc::closed, "the queue is closed"});
                 return;
             }
-            self->context_->store->renew({.group = self->group_, .lease = time, .leases = {lease}}, std::move(done));
+            self->context_->store->renew(
+                {.group = self->group_, .lease = time, .leases = {lease}, .deadline = self->context_->call_deadline()},
+                std::move(done));
         });
     if (held.empty() || !held[0]) {
         throw LeaseLost(errc::lease_lost, "cannot extend the lease of event " + std::to_string(lease.id) + " of " +
@@ -521,7 +523,11 @@ void Worker::report_progress(Lease lease, double fraction, std::string note) {
                 done(Failure{errc::closed, "the queue is closed"});
                 return;
             }
-            self->context_->store->progress({.group = self->group_, .lease = lease, .fraction = fraction, .note = note},
+            self->context_->store->progress({.group = self->group_,
+                                             .lease = lease,
+                                             .fraction = fraction,
+                                             .note = note,
+                                             .deadline = self->context_->call_deadline()},
                                             std::move(done));
         });
     if (held.empty() || !held[0]) {

@@ -277,7 +277,7 @@ void RedisStore::renew_slice(const detail::RenewRequest& request, std::size_t fi
         call.argument(request.leases[i].id).argument(request.leases[i].epoch);
     }
     run(
-        std::move(call), {}, [done](const Failure& failure) { done(failure); },
+        std::move(call), request.deadline, [done](const Failure& failure) { done(failure); },
         [done, count](const Reply& reply) { done(flags(reply.items.at(2).text, count)); });
 }
 
@@ -286,7 +286,7 @@ void RedisStore::progress(detail::ProgressRequest request, Callback<StillHeld> d
     call.argument(request.lease.id).argument(request.lease.epoch);
     call.argument(progress_text(request.fraction, request.note)).argument(keys_.event_start);
     run(
-        std::move(call), {}, [done](const Failure& failure) { done(failure); },
+        std::move(call), request.deadline, [done](const Failure& failure) { done(failure); },
         [done](const Reply& reply) { done(flags(reply.items.at(2).text, 1)); });
 }
 

@@ -126,12 +126,14 @@ struct RenewRequest {
     std::string group = {};
     milliseconds lease{10000};  // from now; never shortens a longer one
     std::vector<Lease> leases = {};
+    Deadline deadline = {};
 };
 struct ProgressRequest {
     std::string group = {};
     Lease lease = {};
     double fraction = 0;
     std::string note = {};
+    Deadline deadline = {};
 };
 /// For each lease of the request, in its order: whether it was still this taker's.
 using StillHeld = std::vector<bool>;

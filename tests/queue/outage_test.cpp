@@ -97,6 +97,27 @@ TEST_F(Outage, CallsGiveUpAfterTheirTimeout) {
     EXPECT_FALSE(seen.wait_for(1).empty());
 }
 
+TEST_F(Outage, AHandlersCallsGiveUpAfterTheirTimeout) {
+    const auto queue = open(300ms);
+    Signal begun;
+    Signal paused;
+    Seen<std::optional<errc>> seen;
+    const auto subscription = queue.subscribe([&](const QueueEvent<Order>&, Context& context) {
+        begun.set();
+        EXPECT_TRUE(paused.wait());
+        seen.add(thrown([&] { context.extend(1min); }));
+        seen.add(thrown([&] { context.report_progress(0.5); }));
+    });
+    (void)queue.publish({});
+    ASSERT_TRUE(begun.wait());
+    server_.pause();
+    paused.set();
+    EXPECT_EQ(seen.wait_for(2), (std::vector<std::optional<errc>>{errc::timeout, errc::timeout}));
+    server_.resume();
+    ASSERT_TRUE(eventually([&] { return !thrown([&] { (void)queue.count_events(); }); }));
+    EXPECT_TRUE(eventually([&] { return queue.count_events({.status = EventStatus::processed}) == 1; }));
+}
+
 TEST_F(Outage, EndsDoNotWaitForRedis) {
     std::optional<RedisEventQueue<Order>> queue(open());
     auto subscription = queue->subscribe([](const QueueEvent<Order>&) {});
