@@ -6,6 +6,8 @@
 #include <memory>
 #include <thread>
 
+#include "base/home_process.hpp"
+
 namespace eventy::detail {
 
 /// Runs an io_context until it is destroyed. Destroyed on its own thread it lets that thread end by itself; elsewhere
@@ -20,12 +22,15 @@ public:
     boost::asio::io_context& context() { return *context_; }
     /// From any thread; runs in the order of posting. What it throws is logged as an error.
     void post(std::function<void()>);
+    /// False in a forked child, where the thread does not run.
+    bool is_at_home() const { return home_.is_here(); }
     bool on_this_thread() const { return std::this_thread::get_id() == thread_.get_id(); }
 
 private:
     std::shared_ptr<boost::asio::io_context> context_;
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
     std::thread thread_;
+    HomeProcess home_;
 };
 
 }  // namespace eventy::detail

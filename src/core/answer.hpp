@@ -67,9 +67,12 @@ private:
 };
 
 /// Runs `start(callback)` on the I/O thread and waits for the answer. Throws its failure; on the I/O thread itself (a
-/// logger that calls a queue) `would_deadlock`.
+/// logger that calls a queue) `would_deadlock`; in a forked child `closed`.
 template <class R, class F>
 R call_and_wait(IoThread& io, F start) {
+    if (!io.is_at_home()) {
+        throw_not_at_home("use a queue");
+    }
     if (io.on_this_thread()) {
         throw Error(errc::would_deadlock, "a queue was called on Eventy's own I/O thread, by a logger or a clock");
     }

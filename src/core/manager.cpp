@@ -22,6 +22,13 @@ public:
     ManagerCore(std::shared_ptr<Backend> its_backend, ManagerSettings its_settings)
         : backend(std::move(its_backend)), settings(std::move(its_settings)) {}
 
+    /// In a forked child there is nothing here that may be touched.
+    void require_home(const std::string& doing) const {
+        if (!backend->io().is_at_home()) {
+            throw_not_at_home(doing + " with the manager on " + backend->describe());
+        }
+    }
+
     std::shared_ptr<Backend> backend;
     ManagerSettings settings;
     std::shared_ptr<HandlerPool> pool;
@@ -46,11 +53,16 @@ Manager::Manager(std::shared_ptr<Backend> backend, ManagerSettings settings)
     }
 }
 
-Manager::~Manager() = default;
+Manager::~Manager() {
+    if (!core_->backend->io().is_at_home()) {
+        leave_alone(std::move(core_));
+    }
+}
 
 Format Manager::format() const { return core_->settings.format; }
 
 void Manager::add(std::string event_type, std::type_index payload_type, const MakeHandle& make_handle) {
+    core_->require_home("register " + quoted(event_type));
     const std::lock_guard adding(core_->adding);
     {
         const std::lock_guard lock(core_->mutex);
@@ -76,6 +88,7 @@ void Manager::add(std::string event_type, std::type_index payload_type, const Ma
 }
 
 void* Manager::find(std::string_view event_type, std::type_index payload_type) const {
+    core_->require_home("get the queue " + quoted(event_type));
     const std::lock_guard lock(core_->mutex);
     const auto entry = core_->entries.find(event_type);
     if (entry == core_->entries.end()) {
@@ -113,6 +126,9 @@ std::vector<std::string> Manager::types() const {
 }
 
 bool Manager::close(milliseconds timeout) {
+    if (!core_->backend->io().is_at_home()) {
+        return true;  // as QueueCore::close
+    }
     const auto deadline = std::chrono::steady_clock::now() + timeout;
     std::vector<std::shared_ptr<QueueCore>> queues;
     {

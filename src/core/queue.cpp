@@ -15,7 +15,13 @@ std::shared_ptr<Queue> Queue::open(std::shared_ptr<Backend> backend, QueueSettin
 
 Queue::Queue(std::shared_ptr<QueueCore> core) : core_(std::move(core)) {}
 
-Queue::~Queue() { core_->last_handle_gone(); }
+Queue::~Queue() {
+    if (core_->is_at_home()) {
+        core_->last_handle_gone();
+    } else {
+        leave_alone(std::move(core_));
+    }
+}
 
 const std::string& Queue::worker_id() const { return core_->context().worker_id; }
 

@@ -84,6 +84,9 @@ QueueCore::~QueueCore() { context_->backend->release(context_->name); }
 std::shared_ptr<QueueCore> QueueCore::open(std::shared_ptr<Backend> backend, QueueSettings settings,
                                            std::type_index payload_type, std::shared_ptr<HandlerPool> pool) {
     check_settings(settings);
+    if (!backend->io().is_at_home()) {
+        throw_not_at_home("open a queue on " + backend->describe());
+    }
     QueueName name{settings.key_prefix, settings.event_type};
     if (!backend->claim(name, payload_type)) {
         throw Error(errc::name_taken, "the event type " + quoted(name.type) + " under the prefix " +
@@ -130,6 +133,9 @@ void QueueCore::start() {
 }
 
 void QueueCore::require_open(const char* doing) const {
+    if (!is_at_home()) {
+        throw_not_at_home(std::string(doing) + " (" + context_->describe() + ")");
+    }
     if (closed_) {
         throw Error(errc::closed,
                     std::string("cannot ") + doing + ": the queue " + context_->describe() + " was closed");
@@ -459,7 +465,7 @@ Subscription QueueCore::watch(std::function<void(const EventNotice&)> callback, 
     keep(state);
     Subscription subscription(std::move(state));  // should Redis refuse, this ends it
     wait_for_watch(
-        [weak = std::weak_ptr(thread), token, where = context_->describe()](Store& store, Callback<Done> ready) {
+        [weak = std::weak_ptr(thread), token, level, where = context_->describe()](Store& store, Callback<Done> ready) {
             store.watch(token,
                         {.notice =
                              [weak](EventNotice notice) {
@@ -560,7 +566,12 @@ void QueueCore::release_store() {
     });
 }
 
+bool QueueCore::is_at_home() const { return context_->backend->io().is_at_home(); }
+
 bool QueueCore::close(milliseconds timeout) {
+    if (!is_at_home()) {
+        return true;  // no handler of it runs in this process, and it is the other's to close
+    }
     if (RunningScope::inside(this)) {
         throw Error(errc::would_deadlock, "close() was called in a handler of the same queue, which waits for it");
     }

@@ -52,6 +52,8 @@ public:
     /// `on_gap` may be empty.
     Subscription watch(std::function<void(const EventNotice&)>, std::function<void()> on_gap);
 
+    /// False in a child that was forked since: there it must be neither used nor destroyed.
+    bool is_at_home() const;
     bool close(milliseconds timeout);
     /// From the last handle's destructor: waits for handlers unless in one of them, and for Redis no longer than a
     /// moment.

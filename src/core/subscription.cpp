@@ -71,6 +71,10 @@ Subscription& Subscription::operator=(Subscription&& other) noexcept {
 }
 
 Subscription::~Subscription() {
+    if (state_ && !state_->is_at_home()) {
+        detail::leave_alone(std::move(state_));
+        return;
+    }
     try {
         unsubscribe();
     } catch (const std::exception& error) {
@@ -89,7 +93,7 @@ std::string Subscription::detach() {
 }
 
 void Subscription::unsubscribe() {
-    if (state_) {
+    if (state_ && state_->is_at_home()) {
         state_->end();
     }
 }

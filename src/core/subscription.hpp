@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "base/home_process.hpp"
+
 namespace eventy::detail {
 
 /// Once closed nobody enters any more; whoever closed it can wait for those who are inside.
@@ -37,6 +39,9 @@ public:
     const std::vector<RawHandler>& handlers() const { return handlers_; }
     Gate& gate() { return gate_; }
 
+    /// False in a child that was forked since: there it must be neither ended nor destroyed.
+    bool is_at_home() const { return home_.is_here(); }
+
     /// No call starts after it; waits for running ones, but not inside a handler of the same queue. Again: waits too.
     void end();
     /// As `end`, without waiting.
@@ -48,6 +53,7 @@ private:
     std::vector<RawHandler> handlers_;
     std::function<void()> on_end_;
     Gate gate_;
+    HomeProcess home_;
 };
 
 }  // namespace eventy::detail

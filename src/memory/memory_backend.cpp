@@ -48,6 +48,10 @@ void MemoryBackend::remove_type(QueueName name, Deadline, Callback<Done> callbac
 
 Store::Store(StoreOptions options) : backend_(std::make_shared<MemoryBackend>(std::move(options.clock))) {}
 
-Store::~Store() = default;
+Store::~Store() {
+    if (!backend_->io().is_at_home()) {
+        detail::leave_alone(std::move(backend_));
+    }
+}
 
 }  // namespace eventy::memory

@@ -101,7 +101,11 @@ void RedisBackend::remove_type(detail::QueueName name, Deadline deadline, Callba
 
 Client::Client(ClientOptions options) : backend_(std::make_shared<RedisBackend>(std::move(options))) {}
 
-Client::~Client() = default;
+Client::~Client() {
+    if (!backend_->io().is_at_home()) {
+        detail::leave_alone(std::move(backend_));
+    }
+}
 
 std::shared_ptr<Client> Client::from_url(std::string_view url) {
     return std::make_shared<Client>(ClientOptions::from_url(url));
