@@ -11,7 +11,9 @@ WERROR ?= OFF
 CCACHE := $(if $(shell command -v ccache),-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 CONFIGURE = cmake --log-level=WARNING -DEVENTY_WARNINGS_AS_ERRORS=$(WERROR) $(CCACHE)
 
-.PHONY: build demo test asan tsan clang bench format lint install clean help
+FUZZ_SECONDS ?= 10
+
+.PHONY: build demo test asan tsan clang fuzz bench format lint install clean help
 .DEFAULT_GOAL := build
 
 build: ## the library, the eventy command and the examples, in build/release
@@ -42,6 +44,12 @@ clang: ## the tests, built by clang 19
 	@$(CONFIGURE) --preset clang
 	@cmake --build --preset clang
 	@ctest --preset clang
+
+fuzz: ## run each fuzzer for FUZZ_SECONDS, 10 if you do not say
+	@scripts/install-packages.sh build ci
+	@$(CONFIGURE) --preset fuzz
+	@cmake --build --preset fuzz
+	@scripts/fuzz.sh $(FUZZ_SECONDS)
 
 bench: ## build and run the benchmarks (bench/README.md)
 	@scripts/install-packages.sh build test bench

@@ -7,12 +7,12 @@
 #include <cmath>
 #include <condition_variable>
 #include <cstring>
-#include <eventy/json.hpp>
 #include <exception>
 #include <mutex>
 #include <thread>
 
 #include "command.hpp"
+#include "event_line.hpp"
 #include "line_reader.hpp"
 #include "output.hpp"
 #include "signals.hpp"
@@ -232,21 +232,11 @@ private:
 
     /// Why not, or empty.
     std::string add(const LineReader::Line& line) {
-        if (line.too_long) {
-            return "the line is over " + std::to_string(longest_line) + " bytes, the limit of a payload";
+        const EventLine read = read_event_line(line, longest_line);
+        if (read.payload.empty()) {
+            return read.refused;
         }
-        std::string_view text = line.text;
-        if (line.number == 1 && text.starts_with("\xEF\xBB\xBF")) {
-            text.remove_prefix(3);  // a byte order mark, as some editors write it
-        }
-        if (text.find_first_not_of(" \t") == std::string_view::npos) {
-            return {};
-        }
-        try {
-            static_cast<void>(json_.get()->deserialize(text));
-        } catch (const std::exception& error) {
-            return error.what();
-        }
+        const std::string_view text = read.payload;
         const std::size_t bytes = text.size() + overhead();
         if (batch_.payloads.size() == most_events || batch_.bytes + bytes > most_bytes) {
             flush();
@@ -315,7 +305,6 @@ private:
     Input input_;
     LineReader reader_;
     Sender sender_;
-    SerializerPtr<nlohmann::json> json_ = make_serializer<nlohmann::json>(Format::json);
     Batch batch_;
     Progress progress_;
     std::chrono::steady_clock::time_point begin_{};
