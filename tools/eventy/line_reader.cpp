@@ -57,7 +57,7 @@ bool LineReader::find_line(Line& line) {
     const auto newline = buffer_.find('\n', searched_);
     const bool whole = newline != std::string::npos;
     if (!whole && !(ended_ && (begin_ < buffer_.size() || skipping_))) {
-        if (buffer_.size() - begin_ > longest_) {
+        if (buffer_.size() - begin_ > longest_ + 1) {  // the one more may be the '\r' of its end
             // Nobody wants it: keep nothing of it, but its end has to be found.
             skipping_ = true;
             buffer_.clear();
@@ -96,7 +96,7 @@ bool LineReader::ready() {
             return true;
         }
         searched_ = buffer_.size();
-        if (buffer_.size() - begin_ > longest_) {
+        if (buffer_.size() - begin_ > longest_ + 1) {
             return true;  // next() throws its beginning away, and waits for its end
         }
         switch (fill(false)) {
