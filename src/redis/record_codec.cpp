@@ -1,6 +1,7 @@
 #include "redis/record_codec.hpp"
 
 #include <charconv>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -45,7 +46,9 @@ void read_failures(const std::string& text, detail::StoredEvent& event) {
         const auto found = entry.find(name);
         return found != entry.end() && found->is_string() ? found->get<std::string>() : std::string();
     };
-    for (const auto& entry : list.is_array() ? list : nlohmann::json::array()) {
+    // Iterated as it is: a copy recurses as deep as the value, and this text may be anybody's.
+    for (auto item = list.begin(); list.is_array() && item != list.end(); ++item) {
+        const auto& entry = *item;
         if (!entry.is_object()) {
             continue;
         }
@@ -135,7 +138,10 @@ std::optional<EventNotice> notice(std::string_view json) {
         return std::nullopt;
     }
     const auto id = parsed.find("event_id"), status = parsed.find("status"), worker = parsed.find("worker_id");
-    if (id == parsed.end() || !id->is_number_integer() || status == parsed.end() || !status->is_string()) {
+    constexpr auto largest = static_cast<std::uint64_t>(std::numeric_limits<EventId>::max());
+    const bool is_id = id != parsed.end() && id->is_number_integer() &&
+                       (!id->is_number_unsigned() || id->get<std::uint64_t>() <= largest);
+    if (!is_id || status == parsed.end() || !status->is_string()) {
         return std::nullopt;
     }
     const auto known = parse_event_status(status->get_ref<const std::string&>());
