@@ -94,6 +94,10 @@ public:
             return format_ == Format::json && !std::isfinite(value.template get<double>()) &&
                    refuse("NaN and infinity have no JSON form");
         }
+        // It would become a tag, and nlohmann's reader refuses those.
+        if (value.is_binary() && format_ == Format::cbor && value.get_binary().has_subtype()) {
+            return refuse("binary data with a subtype has no CBOR form");
+        }
         if (!value.is_structured()) {
             return false;
         }
