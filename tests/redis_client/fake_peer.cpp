@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -76,6 +77,29 @@ void Session::wait_for_hang_up() {
     char bytes[4096];
     while (::recv(socket_, bytes, sizeof bytes, 0) > 0) {
     }
+}
+
+void Session::reset() {
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(socket_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    hang_up();
+}
+
+void Session::wait_for_hang_up(std::chrono::milliseconds most) {
+    const auto end = std::chrono::steady_clock::now() + most;
+    pollfd waited{socket_, POLLRDHUP, 0};
+    while (waited.revents == 0) {
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+        if (left.count() < 0) {
+            return;
+        }
+        ::poll(&waited, 1, static_cast<int>(left.count()) + 1);
+    }
+}
+
+bool Session::hung_up() {
+    char byte = 0;
+    return ::recv(socket_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
 void Session::interrupt() {

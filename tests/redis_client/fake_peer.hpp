@@ -31,7 +31,13 @@ public:
     void write(std::string_view);
     void write_byte_by_byte(std::string_view);
     void hang_up();
+    /// The client gets an RST, and loses what it has not read yet.
+    void reset();
     void wait_for_hang_up();
+    /// The same, for so long at most.
+    void wait_for_hang_up(std::chrono::milliseconds);
+    /// Whether the client has hung up, and nothing that it sent before is left.
+    bool hung_up();
 
 private:
     friend class FakePeer;
