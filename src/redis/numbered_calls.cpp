@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <random>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -99,7 +100,11 @@ void NumberedCalls::replied(Token token, detail::Result<Reply> result) {
         runner_.explain(entry.call->script, reply,
                         [call = entry.call](detail::Failure failure) { call->failed(std::move(failure)); });
     } else {
-        const std::string state = reply.items.empty() ? std::string() : reply.items.front().text;
+        const std::string state = reply.items.size() < 4 ? std::string() : reply.items.front().text;
+        if (state.empty()) {
+            fail(token, runner_.not_understood(*calls_.at(token).call->script.script));
+            return;
+        }
         if (state == "GAP" || state == "STALE") {
             calls_.at(token).in_doubt = true;
             sequencer_.answered(token, state == "GAP" ? Answer::gap : Answer::stale);
@@ -108,7 +113,11 @@ void NumberedCalls::replied(Token token, detail::Result<Reply> result) {
             const auto call = remove(token);
             act();
             heard_(reply);
-            call->answered(reply);
+            try {
+                call->answered(reply);
+            } catch (const std::out_of_range&) {  // by what takes the reply apart: nobody was told yet
+                call->failed(runner_.not_understood(*call->script.script));
+            }
             return;
         }
     }

@@ -58,6 +58,11 @@ void ScriptRunner::explain(const ScriptCall& call, const Reply& error, std::func
                });
 }
 
+detail::Failure ScriptRunner::not_understood(const Script& script) const {
+    return {errc::server, std::string(script.name) + " at " + place_ +
+                              ": its answer is none that this script gives (it may have been applied)"};
+}
+
 std::string ScriptRunner::wrong_type(const ScriptCall& asked, const Reply& types) const {
     for (std::size_t i = 0; i < asked.keys.size() && i < types.items.size(); ++i) {
         const std::string_view wanted = keys_.type_of(asked.keys[i]);

@@ -22,6 +22,9 @@ public:
     /// A failure for people. Where a key is of a wrong type, asks Redis which one.
     void explain(const ScriptCall&, const Reply& error, std::function<void(detail::Failure)>);
 
+    /// For a reply that this script never gives.
+    detail::Failure not_understood(const Script&) const;
+
     const std::string& place() const { return place_; }
 
 private:

@@ -153,6 +153,10 @@ void PubSubChannel::received(std::vector<Reply>& replies) {
         }
         const auto request = std::move(requests_.front());
         requests_.pop_front();
+        if (request.kind == Request::Kind::subscribe && !reply.is_error() && !is_push(reply, "subscribe", 3)) {
+            supervisor_.drop({Loss::Kind::passing, "its answer to SUBSCRIBE is none"});
+            return;
+        }
         reply.is_error() ? refused(request, reply.text) : confirmed(request);
     }
 }
