@@ -57,12 +57,17 @@ inline std::vector<std::string_view> split(std::string_view input, char separato
     }
 }
 
-/// Small inputs that mean large texts: 0x05, a count and a character stand for 256 times the count of that character.
+/// Small inputs that mean large texts: 0x05, a count and a character stand for 256 times the count of that character,
+/// as long as that is not too much.
 inline std::string expanded(std::string_view input) {
+    constexpr std::size_t most = std::size_t{160} * 1024;
     std::string text;
     for (std::size_t i = 0; i < input.size(); ++i) {
-        if (input[i] == '\x05' && i + 2 < input.size()) {
-            text.append(std::size_t{256} * static_cast<unsigned char>(input[i + 1]), input[i + 2]);
+        const std::size_t times = input[i] == '\x05' && i + 2 < input.size()
+                                      ? 256 * std::size_t{static_cast<unsigned char>(input[i + 1])}
+                                      : 0;
+        if (times > 0 && text.size() + times <= most) {
+            text.append(times, input[i + 2]);
             i += 2;
         } else {
             text.push_back(input[i]);
