@@ -33,8 +33,8 @@ test: ## build everything and run every test
 	@cmake --build --preset release
 	@ctest --preset release
 
-asan tsan: ## the tests under AddressSanitizer and UBSan, or ThreadSanitizer
-	@scripts/install-packages.sh build test
+asan tsan: ## the tests under AddressSanitizer and UBSan (by clang 19), or ThreadSanitizer
+	@scripts/install-packages.sh build test ci
 	@$(CONFIGURE) --preset $@
 	@cmake --build --preset $@
 	@scripts/sanitized.sh ctest --preset $@
@@ -65,7 +65,7 @@ lint: ## clang-tidy, and every public header on its own
 	@scripts/install-packages.sh build test ci
 	@$(CONFIGURE) --preset clang
 	@scripts/check-headers.sh
-	@scripts/tidy.sh build/clang
+	@scripts/tidy.sh
 
 install: build ## into PREFIX, /usr/local if you do not say
 	@cmake --install build/release --prefix "$(PREFIX)"

@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
-# tidy.sh BUILD_DIR: clang-tidy (.clang-tidy) over the library's and the command's sources, as configured in BUILD_DIR.
+# tidy.sh: clang-tidy (.clang-tidy) over the library's and the command's sources, each by itself, as the preset clang
+# compiles them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-build=$1
+build=build/clang
+cmake --log-level=WARNING --preset clang >/dev/null
+cmake --build "$build" --target eventy_scripts >/dev/null
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

@@ -131,10 +131,10 @@ public:
     std::int64_t retry_all(EventFilter filter = {}, std::function<void(const BulkProgress&)> progress = {}) const {
         return queue_->retry_all(filter, progress);
     }
-    /// Gives an event up, in each group that has not processed it yet: ERROR, and no worker takes it any more. One that a
-    /// worker has already may still run, but its lease is lost (the handler's stop token fires with the next renewal, at
-    /// the latest after a third of the lease), and its outcome changes nothing.
-    /// False: it was processed or given up before. `retry_event` takes it up again. Throws `EventNotFound`.
+    /// Gives an event up, in each group that has not processed it yet: ERROR, and no worker takes it any more. One that
+    /// a worker has already may still run, but its lease is lost (the handler's stop token fires with the next renewal,
+    /// at the latest after a third of the lease), and its outcome changes nothing. False: it was processed or given up
+    /// before. `retry_event` takes it up again. Throws `EventNotFound`.
     bool discard(EventId id) const { return queue_->discard(id); }
     /// `discard` for all events that match, the newest first, in steps of up to 100, as `retry_all`. The status in the
     /// filter is `pending`, `processing` or `error` (in the groups that have not given it up themselves); without one
