@@ -140,7 +140,7 @@ public:
     /// filter is `pending`, `processing` or `error` (in the groups that have not given it up themselves); without one
     /// it is everything that is pending or processing. `processed`: `invalid_argument`. Returns how many it were.
     std::int64_t discard_all(EventFilter filter = {}, std::function<void(const BulkProgress&)> progress = {}) const {
-        return queue_->discard_all(std::move(filter), progress);
+        return queue_->discard_all(filter, progress);
     }
 
     /// Waits until nothing is pending, leased or due in any group; false: not within the time. In a handler of this
