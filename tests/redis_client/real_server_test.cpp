@@ -18,7 +18,7 @@ namespace {
 using eventy::test::RedisServer;
 using namespace std::chrono_literals;
 
-ClientOptions options_for(const RedisServer& server) { return test::options_for(server.port()); }
+ClientOptions options_of(const RedisServer& server) { return test::options_for(server.port()); }
 
 /// Sends ECHO of rising numbers, a few at a time, until it is told to stop; reports each answer.
 class Chatter {
@@ -65,7 +65,7 @@ int blocked_clients(RedisServer& server) {
 
 TEST(RealServer, AnswersInOrder) {
     RedisServer server;
-    TestClient client(options_for(server));
+    TestClient client(options_of(server));
     ASSERT_TRUE(client.wait_ready().ok());
     std::vector<std::future<detail::Result<Reply>>> answers;
     for (int i = 0; i < 1000; ++i) {
@@ -80,7 +80,7 @@ TEST(RealServer, AnswersInOrder) {
 
 TEST(RealServer, ErrorsAreValues) {
     RedisServer server;
-    TestClient client(options_for(server));
+    TestClient client(options_of(server));
     server.must({"SET", "text", "x"});
     const auto wrong_type = client.ask({"LPUSH", "text", "y"});
     ASSERT_TRUE(wrong_type.ok());
@@ -93,7 +93,7 @@ TEST(RealServer, ErrorsAreValues) {
 
 TEST(RealServer, LargeValuesGoThereAndBack) {
     RedisServer server;
-    TestClient client(options_for(server));
+    TestClient client(options_of(server));
     std::string value(20'000'000, 'x');
     for (std::size_t i = 0; i < value.size(); i += 1000) {
         value[i] = static_cast<char>(i / 1000);
@@ -116,7 +116,7 @@ TEST(RealServer, OverAUnixSocketWithDatabaseAndName) {
 
 TEST(RealServer, ByHostName) {
     RedisServer server;
-    auto options = options_for(server);
+    auto options = options_of(server);
     options.host = "localhost";
     TestClient client(options);
     EXPECT_EQ(client.ask({"PING"}).value().text, "PONG");
@@ -139,7 +139,7 @@ std::vector<int> sockets_to(int port) {
 
 TEST(RealServer, AVanishedPeerIsNoticedOnEveryConnectionAndChildrenDoNotInheritThem) {
     RedisServer server;
-    TestClient client(options_for(server));
+    TestClient client(options_of(server));
     Reports<std::string> woken;
     Reports<int> ready;
     client.run([&] {
@@ -175,7 +175,7 @@ TEST(RealServer, AVanishedPeerIsNoticedOnEveryConnectionAndChildrenDoNotInheritT
 TEST(Logins, RightAndWrong) {
     RedisServer server(std::vector<std::string>{});
     server.must({"ACL", "SETUSER", "alice", "on", ">secret", "~*", "&*", "+@all"});
-    auto options = options_for(server);
+    auto options = options_of(server);
     options.username = "alice";
     options.password = "secret";
     EXPECT_TRUE(TestClient(options).wait_ready().ok());
@@ -195,7 +195,7 @@ TEST(Logins, RightAndWrong) {
 
 TEST(Logins, ADatabaseThatDoesNotExist) {
     RedisServer server;
-    auto options = options_for(server);
+    auto options = options_of(server);
     options.db = 99;
     const auto result = TestClient(options).wait_ready();
     ASSERT_FALSE(result.ok());
@@ -206,7 +206,7 @@ TEST(Logins, ADatabaseThatDoesNotExist) {
 TEST(Logins, APasswordThatComesLaterAndGoesAgain) {
     RedisServer server;
     server.must({"ACL", "SETUSER", "alice", "on", ">old", "~*", "&*", "+@all"});
-    auto options = options_for(server);
+    auto options = options_of(server);
     options.username = "alice";
     options.password = "old";
     Reports<int> reconnects;
@@ -232,7 +232,7 @@ TEST(Logins, APasswordThatComesLaterAndGoesAgain) {
 TEST(Waits, WakeForTheirKey) {
     RedisServer server;
     Reports<std::string> woken;
-    TestClient client(options_for(server));
+    TestClient client(options_of(server));
     client.run([&] { client.core().wait_list("a", [&] { woken.add("a"); }); });
     server.must({"RPUSH", "a", "1"});
     EXPECT_EQ(woken.next(), "a");
@@ -249,7 +249,7 @@ TEST(Waits, AnElementForNobodyIsHandedOn) {
     RedisServer server;
     Reports<std::string> woken;
     Reports<std::string> orphans;
-    TestClient client(options_for(server));
+    TestClient client(options_of(server));
     client.run([&] {
         client.core().set_orphaned([&](std::string key) { orphans.add(key); });
         client.core().wait_list("a", [&] { woken.add("a"); });
@@ -273,7 +273,7 @@ TEST(Waits, AnElementForNobodyIsHandedOn) {
 TEST(Waits, TheConnectionGoesWhenNobodyWaits) {
     RedisServer server;
     Reports<int> woken;
-    TestClient client(options_for(server));
+    TestClient client(options_of(server));
     ASSERT_TRUE(client.wait_ready().ok());
     client.run([&] { client.core().wait_list("a", [] {}); });
     while (blocked_clients(server) == 0) {
@@ -299,8 +299,8 @@ TEST(Waits, TheConnectionGoesWhenNobodyWaits) {
 TEST(Waits, NoElementIsLostWhileKeysComeAndGo) {
     RedisServer server;
     Reports<std::string> popped;
-    TestClient client(options_for(server));
-    TestClient pusher(options_for(server));
+    TestClient client(options_of(server));
+    TestClient pusher(options_of(server));
     client.run([&] { client.core().set_orphaned([&](std::string key) { popped.add(key); }); });
     std::mt19937 random(11);
     std::map<std::string, int> pushed;
@@ -335,7 +335,7 @@ TEST(Waits, AKeyOfAnotherTypeDisturbsUntilItIsGone) {
     RedisServer server;
     server.must({"SET", "b", "x"});
     Reports<std::string> woken;
-    TestClient client(options_for(server));
+    TestClient client(options_of(server));
     client.run([&] {
         client.core().wait_list("a", [&] { woken.add("a"); });
         client.core().wait_list("b", [&] { woken.add("b"); });
@@ -352,7 +352,7 @@ TEST(Waits, AKeyOfAnotherTypeDisturbsUntilItIsGone) {
 TEST(Messages, ReachEveryListenerOfTheirChannelOnly) {
     RedisServer server;
     Reports<std::string> heard;
-    TestClient client(options_for(server));
+    TestClient client(options_of(server));
     const auto listen = [&](std::uint64_t token, const std::string& channel) {
         client.run([&] {
             client.core().listen(
@@ -397,7 +397,7 @@ TEST(Messages, ReachEveryListenerOfTheirChannelOnly) {
 void survive(RedisServer& server, const std::function<void()>& trouble) {
     Reports<std::string> woken;
     Reports<std::string> heard;
-    TestClient client(options_for(server));
+    TestClient client(options_of(server));
     client.run([&] {
         client.core().wait_list("wake", [&] { woken.add("woken"); });
         client.core().listen(1, "news",
@@ -443,7 +443,7 @@ TEST(Crashes, OfConnections) {
 
 TEST(Crashes, WithDataOnDiskLoadingIsWaitedFor) {
     RedisServer server(RedisServer::Options{{}, true});
-    TestClient client(options_for(server));
+    TestClient client(options_of(server));
     for (int i = 0; i < 100; ++i) {
         ASSERT_TRUE(client.ask({"SET", "k" + std::to_string(i), std::to_string(i)}).ok());
     }
@@ -455,7 +455,7 @@ TEST(Crashes, WithDataOnDiskLoadingIsWaitedFor) {
 
 TEST(Crashes, AServerThatStandsStillAndGoesOn) {
     RedisServer server;
-    TestClient client(options_for(server));
+    TestClient client(options_of(server));
     ASSERT_TRUE(client.wait_ready().ok());
     server.pause();
     auto patient = client.send({"ECHO", "patient"});
@@ -472,7 +472,7 @@ TEST(Crashes, ManyClientsComeAndGoWhileTheServerDoes) {
         std::vector<std::unique_ptr<TestClient>> clients;
         std::vector<std::future<detail::Result<Reply>>> answers;
         for (int i = 0; i < 8; ++i) {
-            clients.push_back(std::make_unique<TestClient>(options_for(server)));
+            clients.push_back(std::make_unique<TestClient>(options_of(server)));
             clients.back()->run([&] { clients.back()->core().wait_list("list", [] {}); });
             answers.push_back(clients.back()->send({"PING"}));
         }
