@@ -25,10 +25,11 @@ private:
     memory::Store store_;
 };
 
+const BedFactory factory{"memory", [] { return std::make_unique<MemoryBed>(); }};
+
 }  // namespace
 
-INSTANTIATE_TEST_SUITE_P(Stores, StoreConformance,
-                         ::testing::Values(BedFactory{"memory", [] { return std::make_unique<MemoryBed>(); }}),
-                         bed_name);
+INSTANTIATE_TEST_SUITE_P(Stores, StoreConformance, ::testing::Values(factory), bed_name);
+INSTANTIATE_TEST_SUITE_P(Stores, Histories, ::testing::Values(factory), bed_name);
 
 }  // namespace eventy::test

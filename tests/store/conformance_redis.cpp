@@ -40,9 +40,11 @@ private:
     static inline int prefixes_ = 0;
 };
 
+const BedFactory factory{"redis", [] { return std::make_unique<RedisBed>(); }};
+
 }  // namespace
 
-INSTANTIATE_TEST_SUITE_P(Stores, StoreConformance,
-                         ::testing::Values(BedFactory{"redis", [] { return std::make_unique<RedisBed>(); }}), bed_name);
+INSTANTIATE_TEST_SUITE_P(Stores, StoreConformance, ::testing::Values(factory), bed_name);
+INSTANTIATE_TEST_SUITE_P(Stores, Histories, ::testing::Values(factory), bed_name);
 
 }  // namespace eventy::test

@@ -229,6 +229,9 @@ private:
     int sessions_ = 0, queues_ = 0;
 };
 
+/// The cases of docs/histories.md that every store has to pass, named after their entry there.
+class Histories : public StoreConformance {};
+
 /// For messages and for comparing.
 std::vector<EventId> ids_of(const std::vector<StoredEvent>&);
 std::string describe(const std::vector<EventId>&);

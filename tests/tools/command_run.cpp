@@ -157,7 +157,7 @@ CommandRun::Ended CommandRun::wait() {
     return {WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status), out_, err_};
 }
 
-CommandTest::CommandTest() {
+CommandTest::CommandTest(RedisServer::Options options) : server_(std::move(options)) {
     std::string name = (std::filesystem::temp_directory_path() / "eventy-command-XXXXXX").string();
     if (mkdtemp(name.data()) == nullptr) {
         throw std::runtime_error("cannot make a folder like " + name);

@@ -62,7 +62,7 @@ private:
 /// A server of its own and the command on it.
 class CommandTest : public testing::Test {
 protected:
-    CommandTest();
+    explicit CommandTest(RedisServer::Options = {});
     ~CommandTest() override;
 
     std::vector<std::string> words(std::vector<std::string> arguments) const;

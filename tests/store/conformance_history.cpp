@@ -1,0 +1,51 @@
+// Histories that break a queue built in the obvious way, told in docs/histories.md: those that concern every store.
+#include "store/store_fixture.hpp"
+
+namespace eventy::test {
+
+TEST_P(Histories, A10TwoProcessesMayHaveOneWorkerId) {
+    const auto a = open(), b = open();
+    const PublishRequest request{{{"x"}, {"y"}}, long_ttl, "the same"};
+    for (EventId next = 1; next < 40; next += 4) {
+        EXPECT_EQ(a->publish(request).first_id, next);
+        EXPECT_EQ(b->publish(request).first_id, next + 2);
+    }
+    EXPECT_EQ(a->count(), 40);
+}
+
+TEST_P(Histories, A18WhatWaitsLongerThanItsTtlIsThereAndFoundAndCounted) {
+    for (milliseconds ttl = 50ms;; ttl *= 2) {
+        ASSERT_LT(ttl, patience);
+        next_queue();
+        const auto worker = open();
+        worker->publish({"retried", "given up"}, ttl);
+        const TakeReply taken = worker->take(2);
+        SettleRequest request;
+        request.group = "default";
+        request.ttl = 6 * ttl;
+        request.settlements = {{{1, taken.epoch}, Verdict::retry, "later", {}, {}, 6 * ttl},
+                               {{2, taken.epoch}, Verdict::failed, "no"}};
+        const Timestamp start = bed().now();
+        if (taken.events.size() < 2 || worker->settle(request) != (StillHeld{true, true}) || !worker->get_one(1)) {
+            continue;  // too slow for this TTL
+        }
+        bed().pass(3 * ttl);
+        for (int i = 0; i < 5; ++i) {
+            worker->upkeep();  // cleans up what is older than its TTL and gone
+        }
+        const auto found = worker->search_all();
+        const auto pending = worker->count({.status = EventStatus::pending});
+        const auto errors = worker->count({.status = EventStatus::error});
+        const auto expired = worker->stats().expired;
+        if (bed().now() - start > 5 * ttl) {
+            continue;
+        }
+        EXPECT_EQ(ids_of(found), (std::vector<EventId>{2, 1}));
+        EXPECT_EQ(pending, 1);
+        EXPECT_EQ(errors, 1);
+        EXPECT_EQ(expired, 0);
+        return;
+    }
+}
+
+}  // namespace eventy::test
