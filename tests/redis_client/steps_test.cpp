@@ -22,8 +22,8 @@ public:
     explicit Program(const ClientOptions& options) {
         on_io([&] {
             core_ = std::make_unique<ClientCore>(io_, options);
-            store_ =
-                std::make_unique<RedisStore>(io_, *core_, detail::QueueName{"shop", "Order"}, "the scripted Redis");
+            store_ = std::make_unique<RedisStore>(io_, *core_, detail::QueueName{"shop", "Order"}, "the scripted Redis",
+                                                  options.command_timeout);
         });
     }
     ~Program() { close(); }
