@@ -1,5 +1,6 @@
 // One consumer group of a queue in memory.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <eventy/records.hpp>
 #include <map>
@@ -42,6 +43,8 @@ public:
     /// From wherever it is takeable: beyond the cursor, which moves over everything up to it; delayed; or leased, where
     /// that lease counts as lost.
     void lease(EventId, std::int64_t epoch, std::int64_t until);
+    /// The cursor moves there: nothing up to it is left to be taken from beyond the cursor.
+    void pass(EventId last) { cursor_ = std::max(cursor_, last); }
     /// Never shortens.
     void extend(EventId, std::int64_t until);
 

@@ -130,14 +130,19 @@ TakeReply QueueState::take(const TakeRequest& request, std::int64_t now) {
     Taking taking{.request = request, .from = group(request.group), .now = now};
     GroupState& from = taking.from;
     TakeReply& reply = taking.reply;
-    reply.epoch = std::max(last_epoch_ + 1, now);
+    last_epoch_ = reply.epoch = std::max(last_epoch_ + 1, now);
     take_due(taking, true, request.max);
     // What comes back after an outage may be much: while there is something new, it leaves about half of each take to
     // that (the larger half by turns).
     const auto room = request.max - static_cast<std::int64_t>(reply.events.size());
     take_due(taking, false, from.backlog() > 0 ? std::min(room, (request.max + 1 + reply.epoch % 2) / 2) : room);
     while (taking.has_room() && from.backlog() > 0) {
-        take_one(taking, next_beyond(from));
+        const EventId next = next_beyond(from);
+        from.pass(next - 1);
+        take_one(taking, next);
+    }
+    if (taking.has_room()) {
+        from.pass(last_id_);
     }
     const auto most = static_cast<std::size_t>(taking.left_alone) + 1;
     const bool any_gone_on = !reply.events.empty() || !reply.refused.empty();
@@ -160,7 +165,6 @@ bool QueueState::take_one(Taking& taking, EventId id) {
     Event& event = *find(id);
     taking.bytes += size;
     taking.from.lease(id, taking.reply.epoch, lease_end(taking.now, taking.request.lease));
-    last_epoch_ = taking.reply.epoch;
     event.leased_by[taking.request.group] = taking.request.worker_id;
     refresh(event, taking.request.worker_id);
     taking.reply.events.push_back(event.stored);

@@ -108,6 +108,13 @@ TEST_P(StoreConformance, EveryTakeHasAHigherEpochThanAllBefore) {
     }
 }
 
+TEST_P(StoreConformance, ATakeThatFindsNothingUsesItsEpochUp) {
+    const auto worker = open();
+    const TakeReply nothing = worker->take();
+    worker->publish_one();
+    EXPECT_GT(worker->take().epoch, nothing.epoch);
+}
+
 TEST_P(StoreConformance, EpochsAreOfTheStoresClock) {
     const auto session = open();
     session->publish_one();
