@@ -342,6 +342,18 @@ TEST_P(StoreConformance, ADiscardedEventCanBeTakenUpAgain) {
     EXPECT_EQ(ids_of(worker->take(10).events), std::vector<EventId>{2});
 }
 
+TEST_P(StoreConformance, ADiscardedEventThatWasPassedComesBackAsADelayedOne) {
+    const auto worker = open();
+    worker->publish({"x", "y"});
+    ASSERT_EQ(worker->discard({2}), std::vector{ByHand::done});
+    const TakeReply taken = worker->take(2);
+    ASSERT_EQ(ids_of(taken.events), std::vector<EventId>{1}) << "and the cursor is behind 2";
+    ASSERT_TRUE(worker->retry_later(1, taken.epoch, "no stock", 1ms));
+    ASSERT_EQ(worker->retry({2}), std::vector{ByHand::done});
+    bed().pass(3ms);
+    EXPECT_EQ(ids_of(worker->take(2).events), (std::vector<EventId>{2, 1})) << "what is due at once goes first";
+}
+
 TEST_P(StoreConformance, AGroupThatComesLaterPassesOverWhatWasDiscarded) {
     const auto worker = open();
     worker->publish({"a", "b"});
@@ -475,6 +487,51 @@ TEST_P(StoreConformance, AHandedBackEventKeepsItsDanger) {
     EXPECT_TRUE(busy.alone_left);
     EXPECT_FALSE(busy.more);
     EXPECT_TRUE(worker->take(take_of(1, 0)).alone);
+}
+
+TEST_P(StoreConformance, AnEventThatIsAlreadyLostDoesNotStandForOneInDanger) {
+    const auto worker = open();
+    worker->publish(std::vector<std::string>(3, "x"));
+    TakeRequest any = take_of(2, 0, doomed);
+    any.max_lost_leases = 1000;
+    const TakeReply first = worker->take(1);
+    ASSERT_EQ(worker->take(any).events.size(), 2U);
+    bed().pass(doomed_for);
+    const TakeReply second = worker->take(any);
+    ASSERT_TRUE(worker->settle(3, second.epoch, Verdict::handed_back));
+    bed().pass(doomed_for);
+    any.lease = long_lease;
+    const TakeReply third = worker->take(any);
+    ASSERT_EQ(ids_of(third.events), (std::vector<EventId>{2, 3}));
+    worker->settle_all(third, Verdict::handed_back);
+    worker->settle_all(first, Verdict::handed_back);
+    any.max = 3;
+    any.lease = doomed;
+    ASSERT_EQ(ids_of(worker->take(any).events), (std::vector<EventId>{1, 2, 3})) << "which lost 0, 2 and 1 leases";
+    bed().pass(doomed_for);
+    const TakeReply reply = worker->take(take_of(3, 0));
+    ASSERT_EQ(reply.refused.size(), 1U);
+    EXPECT_EQ(reply.refused[0].id, 2);
+    EXPECT_EQ(ids_of(reply.events), std::vector<EventId>{3}) << "who holds nothing begins with the one in danger";
+    EXPECT_TRUE(reply.alone);
+    EXPECT_TRUE(reply.more);
+}
+
+TEST_P(StoreConformance, AHandedBackEventInDangerDoesNotCountAsMoreBesideAnotherOne) {
+    const auto worker = open();
+    worker->publish({"x", "y"});
+    for (int round = 0; round < 2; ++round) {
+        ASSERT_EQ(worker->take(take_of(2, 0, doomed)).events.size(), 2U);
+        bed().pass(doomed_for);
+    }
+    const TakeReply one = worker->take(take_of(2, 0));
+    ASSERT_TRUE(one.alone);
+    ASSERT_TRUE(worker->settle(one.events.at(0).id, one.epoch, Verdict::handed_back));
+    const TakeReply other = worker->take(take_of(2, 0));
+    EXPECT_EQ(other.events.size(), 1U);
+    EXPECT_TRUE(other.alone);
+    EXPECT_TRUE(other.alone_left);
+    EXPECT_FALSE(other.more) << "only what wants a worker of its own is left";
 }
 
 TEST_P(StoreConformance, TheLimitOfLostLeasesIsTheTakers) {

@@ -150,7 +150,8 @@ local function take_due(set, ran_out, most, leave)
   -- Who holds nothing begins with one of those that need such a worker.
   for i = 1, holding == 0 and count == 0 and #ids or 0 do
     local _, _, lost = parse_held(texts[i])
-    if in_danger(ran_out and lost + 1 or lost) then
+    if ran_out then lost = lost + 1 end
+    if lost < max_lost and in_danger(lost) then
       ids[1], ids[i], texts[1], texts[i] = ids[i], ids[1], texts[i], texts[1]
       break
     end
@@ -188,7 +189,8 @@ end
 local overdue_left = grace == 0 and take_due(leases, true, max, no_lease)
 local due_left = true
 local room = max - count
-if room > 0 and not full and not alone then
+-- Where there is nothing new, also without room: what is to be handed out alone is to be told from what can wake others.
+if cursor >= last or room > 0 and not full and not alone then
   if cursor < last then room = math.min(room, math.floor((max + 1 + epoch % 2) / 2)) end
   due_left = take_due(delayed, false, room, not_delayed)
 end
