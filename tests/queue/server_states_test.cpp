@@ -178,7 +178,9 @@ TEST_F(ServerStates, AServerThatLoadsItsDataIsWaitedFor) {
 }
 
 TEST_F(ServerStates, AClusterThatIsDownIsWaitedFor) {
-    RedisServer cluster(std::vector<std::string>{"--cluster-enabled", "yes"});
+    const std::string free_port = std::to_string(server_.port());
+    server_.stop();
+    RedisServer cluster(std::vector<std::string>{"--cluster-enabled", "yes", "--cluster-port", free_port});
     redis::ClientOptions options;
     options.port = cluster.port();
     options.command_timeout = patience;

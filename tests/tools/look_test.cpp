@@ -233,7 +233,7 @@ TEST_F(LookCommand, TailSaysWhereSomethingMayBeMissing) {
     EXPECT_TRUE(tail.wait_for_errors("the connection was lost and is back"));
     EXPECT_TRUE(as_json.wait_for_output("{\"gap\": true, \"at\": \""));
     both_listen();
-    publish("T", 2);
+    publish("T", 1);
     EXPECT_TRUE(tail.wait_for_output("  2  PENDING"));
     EXPECT_TRUE(as_json.wait_for_output("\"event_id\": 2"));
     tail.signal(SIGTERM);
