@@ -16,11 +16,10 @@ void count_fork() { forks.fetch_add(1, std::memory_order_relaxed); }
 
 }  // namespace
 
-HomeProcess::HomeProcess() noexcept {
+HomeProcess::HomeProcess() noexcept : forks_(forks.load(std::memory_order_relaxed)) {
     // Should it fail (no memory), forks go unnoticed.
     static const int registered = ::pthread_atfork(nullptr, nullptr, &count_fork);
     (void)registered;
-    forks_ = forks.load(std::memory_order_relaxed);
 }
 
 bool HomeProcess::is_here() const noexcept { return forks_ == forks.load(std::memory_order_relaxed); }
