@@ -48,4 +48,14 @@ TEST_P(Histories, A18WhatWaitsLongerThanItsTtlIsThereAndFoundAndCounted) {
     }
 }
 
+TEST_P(Histories, C7ADiscardedEventThatIsTakenUpAgainReachesGroupsThatCameLater) {
+    const auto worker = open();
+    worker->publish({"a", "b"});
+    ASSERT_EQ(worker->discard({1}), std::vector{detail::ByHand::done});
+    ASSERT_EQ(ids_of(worker->take(10, long_lease, "mail").events), std::vector<EventId>{2});
+    ASSERT_EQ(worker->retry({1}), std::vector{detail::ByHand::done});
+    EXPECT_EQ(ids_of(worker->take(10, long_lease, "mail").events), std::vector<EventId>{1});
+    EXPECT_EQ(ids_of(worker->take(10).events), (std::vector<EventId>{1, 2}));
+}
+
 }  // namespace eventy::test
