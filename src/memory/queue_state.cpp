@@ -118,7 +118,7 @@ struct QueueState::Taking {
     GroupState& from;
     std::int64_t now;
     std::int64_t bytes = 0, left_alone = 0;
-    bool full = false;
+    bool full = false, left_takeable = false;
     TakeReply reply = {};
 
     bool has_room() const { return !full && !reply.alone && static_cast<int>(reply.events.size()) < request.max; }
@@ -144,10 +144,10 @@ TakeReply QueueState::take(const TakeRequest& request, std::int64_t now) {
     if (taking.has_room()) {
         from.pass(last_id_);
     }
+    // Else it has seen only what this worker cannot have, and there may be more of that than it looked at.
+    const bool moved = taking.left_takeable || !reply.events.empty() || !reply.refused.empty();
     const auto most = static_cast<std::size_t>(taking.left_alone) + 1;
-    const bool any_gone_on = !reply.events.empty() || !reply.refused.empty();
-    reply.more =
-        from.backlog() > 0 || (any_gone_on && from.overdue(now, most).size() + from.due(now, most).size() >= most);
+    reply.more = from.backlog() > 0 || (moved && from.overdue(now, most).size() + from.due(now, most).size() >= most);
     reply.alone_left = taking.left_alone > 0;
     reply.expired = from.take_unreported();
     from.idle = !reply.more;
@@ -203,6 +203,8 @@ void QueueState::take_due(Taking& taking, bool ran_out, std::int64_t most) {
             if (ran_out) {
                 add_failure(event, request.group, holder, attempt, "its lease was lost", taking.now);
             }
+        } else {
+            taking.left_takeable = true;
         }
     }
 }

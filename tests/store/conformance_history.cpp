@@ -3,6 +3,19 @@
 
 namespace eventy::test {
 
+namespace {
+
+TakeRequest take_of(int max, int holding, milliseconds lease = long_lease) {
+    TakeRequest request;
+    request.group = "default";
+    request.max = max;
+    request.lease = lease;
+    request.holding = holding;
+    return request;
+}
+
+}  // namespace
+
 TEST_P(Histories, A10TwoProcessesMayHaveOneWorkerId) {
     const auto a = open(), b = open();
     const PublishRequest request{{{"x"}, {"y"}}, long_ttl, "the same"};
@@ -46,6 +59,28 @@ TEST_P(Histories, A18WhatWaitsLongerThanItsTtlIsThereAndFoundAndCounted) {
         EXPECT_EQ(expired, 0);
         return;
     }
+}
+
+TEST_P(Histories, B6WhatMustWaitToBeAloneIsNoMoreToTake) {
+    // More of them than a take looks at: a worker that holds something can have none, and must not ask again and again.
+    constexpr int in_danger = 700;
+    const auto worker = open();
+    worker->publish(std::vector<std::string>(in_danger, "x"));
+    for (int round = 0; round < 2; ++round) {
+        ASSERT_EQ(worker->take(take_of(in_danger, 0, doomed)).events.size(), static_cast<std::size_t>(in_danger));
+        bed().pass(doomed_for);
+    }
+    const TakeReply busy = worker->take(take_of(1, 1));
+    EXPECT_TRUE(busy.events.empty());
+    EXPECT_TRUE(busy.alone_left);
+    EXPECT_FALSE(busy.more);
+    worker->publish({"y", "z"});
+    const TakeReply one = worker->take(take_of(1, 1));
+    EXPECT_EQ(ids_of(one.events), std::vector<EventId>{in_danger + 1});
+    EXPECT_TRUE(one.more);
+    EXPECT_EQ(ids_of(worker->take(take_of(1, 1)).events), std::vector<EventId>{in_danger + 2});
+    EXPECT_FALSE(worker->take(take_of(1, 1)).more);
+    EXPECT_TRUE(worker->take(take_of(1, 0)).alone);
 }
 
 TEST_P(Histories, C7ADiscardedEventThatIsTakenUpAgainReachesGroupsThatCameLater) {

@@ -127,7 +127,7 @@ end
 -- 1. Leases that ran out, 2. what is due; at most about half of the take while there is something new. Of both some more
 -- are read than can be taken, so that those that wait to be handed out alone hide nothing.
 local failed = {}  -- id, and its field `failures` with the lost lease
-local window, alone, left_alone = max + 200, false, 0
+local window, alone, left_alone, left_takeable = max + 200, false, 0, false
 
 -- Whether losing one more lease, after `lost`, is the end.
 local function in_danger(lost) return max_lost > 1 and lost + 1 >= max_lost end
@@ -163,7 +163,7 @@ local function take_due(set, ran_out, most, leave)
     if lost < max_lost and in_danger(lost) and (alone or holding > 0 or count > 0) then
       left_alone = left_alone + 1
     elseif lost < max_lost and (alone or full or visited == most) then
-      left = true
+      left, left_takeable = true, true
     else
       local fields, reason = read(id)
       if fields and lost >= max_lost then
@@ -300,13 +300,12 @@ if gen == '' then gen = redis.sha1hex(record .. digits(now_us)) end
 redis.call('HSET', meta, 'gen', gen, 'epoch', epoch_text, 'seen', digits(now_ms), 'grace', digits(grace))
 
 -- Those that are to be handed out alone wake nobody: who holds something could not take them. Who holds nothing looks
--- once a second.
+-- once a second. There may be more of them than were looked at, so a take that found nothing else leaves nothing.
 local more = cursor < last
-if not more and (overdue_left or due_left) then
+if not more and (overdue_left or due_left) and (left_takeable or count + #forget > 0) then
   local ready = redis.call('ZCOUNT', delayed, '-inf', digits(now_ms))
   if grace == 0 then ready = ready + redis.call('ZCOUNT', leases, '-inf', digits(now_ms)) end
-  -- Where all that was looked at waits to be alone, the rest is for the look, too: another take would find the same.
-  more = ready > left_alone and (count > 0 or #forget > 0)
+  more = ready > left_alone
 end
 tell_idle(group, idle, wake, more)
 local outcome = {epoch_text}
