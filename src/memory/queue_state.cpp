@@ -132,10 +132,10 @@ TakeReply QueueState::take(const TakeRequest& request, std::int64_t now) {
     TakeReply& reply = taking.reply;
     last_epoch_ = reply.epoch = std::max(last_epoch_ + 1, now);
     take_due(taking, true, request.max);
-    // What comes back after an outage may be much: while there is something new, it leaves about half of each take to
-    // that (the larger half by turns).
+    // What comes back after an outage may be much: while there is something new, it leaves half of each take to that
+    // (of an odd number the larger half by turns, so takes of one alternate).
     const auto room = request.max - static_cast<std::int64_t>(reply.events.size());
-    take_due(taking, false, from.backlog() > 0 ? std::min(room, (request.max + 1 + reply.epoch % 2) / 2) : room);
+    take_due(taking, false, from.backlog() > 0 ? std::min(room, (request.max + reply.epoch % 2) / 2) : room);
     while (taking.has_room() && from.backlog() > 0) {
         const EventId next = next_beyond(from);
         from.pass(next - 1);

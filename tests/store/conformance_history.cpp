@@ -83,6 +83,43 @@ TEST_P(Histories, B6WhatMustWaitToBeAloneIsNoMoreToTake) {
     EXPECT_TRUE(worker->take(take_of(1, 0)).alone);
 }
 
+TEST_P(Histories, B8AStormOfWhatIsDueLeavesHalfOfEachTakeToWhatIsNew) {
+    constexpr int many = 100, step = 10;
+    const auto worker = open();
+    worker->publish(std::vector<std::string>(many, "old"));
+    worker->settle_all(worker->take(many), Verdict::handed_back);
+    worker->publish(std::vector<std::string>(many, "new"));
+    int old_ones = 0, new_ones = 0;
+    for (int i = 0; i < 2 * many / step; ++i) {
+        const TakeReply taken = worker->take(step);
+        ASSERT_EQ(taken.events.size(), static_cast<std::size_t>(step)) << "take " << i;
+        for (const StoredEvent& event : taken.events) {
+            ++(event.id <= many ? old_ones : new_ones);
+        }
+        EXPECT_NEAR(old_ones, new_ones, step) << "take " << i;
+        worker->settle_all(taken);
+    }
+    EXPECT_EQ(old_ones, many);
+    EXPECT_EQ(new_ones, many);
+}
+
+TEST_P(Histories, B8OneAtATimeTheyTakeTurns) {
+    constexpr int many = 40;
+    const auto worker = open();
+    worker->publish(std::vector<std::string>(many, "old"));
+    worker->settle_all(worker->take(many), Verdict::handed_back);
+    worker->publish(std::vector<std::string>(many, "new"));
+    int new_ones = 0;
+    for (int i = 0; i < many; ++i) {
+        const TakeReply taken = worker->take(1);
+        ASSERT_EQ(taken.events.size(), 1U);
+        new_ones += taken.events[0].id > many ? 1 : 0;
+        worker->settle_all(taken);
+    }
+    EXPECT_GT(new_ones, 0) << "what is due lets something new pass";
+    EXPECT_LT(new_ones, many) << "and the other way round";
+}
+
 TEST_P(Histories, C7ADiscardedEventThatIsTakenUpAgainReachesGroupsThatCameLater) {
     const auto worker = open();
     worker->publish({"a", "b"});

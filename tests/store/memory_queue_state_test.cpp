@@ -107,9 +107,10 @@ TEST(MemoryQueueState, WhatCameBackLeavesHalfOfATakeToWhatIsNew) {
         ASSERT_TRUE(settle(queue, start, {id, taken.epoch}, Verdict::handed_back));
     }
     EXPECT_EQ(ids(queue.take(taking(4, 1h), start + 2)), (Ids{1, 2, 7, 8}));
-    EXPECT_EQ(ids(queue.take(taking(3, 1h), start + 4)), (Ids{3, 4, 9}));
-    EXPECT_EQ(ids(queue.take(taking(1, 1h), start + 6)), (Ids{5})) << "a take of one is for what came back";
-    EXPECT_EQ(ids(queue.take(taking(4, 1h), start + 8)), (Ids{6, 10}));
+    EXPECT_EQ(ids(queue.take(taking(3, 1h), start + 5)), (Ids{3, 4, 9}));
+    EXPECT_EQ(ids(queue.take(taking(1, 1h), start + 7)), (Ids{5})) << "takes of one alternate";
+    EXPECT_EQ(ids(queue.take(taking(1, 1h), start + 8)), (Ids{10}));
+    EXPECT_EQ(ids(queue.take(taking(4, 1h), start + 10)), (Ids{6})) << "nothing is new";
 }
 
 TEST(MemoryQueueState, AnEventExpiresAtItsTime) {
@@ -264,7 +265,7 @@ struct Plain {
             }
         }
         const std::int64_t epoch = std::max(last_epoch + 1, now);
-        std::size_t share = fresh.empty() ? limit : static_cast<std::size_t>((max + 1 + epoch % 2) / 2);
+        std::size_t share = fresh.empty() ? limit : static_cast<std::size_t>((max + epoch % 2) / 2);
         for (std::size_t i = 0; i < delayed.size() && share > 0 && taken.size() < limit; ++i, --share) {
             taken.push_back(delayed[i]);
         }

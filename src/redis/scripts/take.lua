@@ -124,7 +124,7 @@ local function add(id, fields, attempt, lost)
   return true
 end
 
--- 1. Leases that ran out, 2. what is due; at most about half of the take while there is something new. Of both some more
+-- 1. Leases that ran out, 2. what is due; at most half of the take while there is something new. Of both some more
 -- are read than can be taken, so that those that wait to be handed out alone hide nothing.
 local failed = {}  -- id, and its field `failures` with the lost lease
 local window, alone, left_alone, left_takeable = max + 200, false, 0, false
@@ -191,7 +191,7 @@ local due_left = true
 local room = max - count
 -- Where there is nothing new, also without room: what is to be handed out alone is to be told from what can wake others.
 if cursor >= last or room > 0 and not full and not alone then
-  if cursor < last then room = math.min(room, math.floor((max + 1 + epoch % 2) / 2)) end
+  if cursor < last then room = math.min(room, math.floor((max + epoch % 2) / 2)) end
   due_left = take_due(delayed, false, room, not_delayed)
 end
 
