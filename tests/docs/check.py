@@ -2,7 +2,7 @@
 """check.py links ROOT | check.py commands ROOT EVENTY: whether what the documentation says is there is there.
 
 links     every relative link, with its #anchor, in every .md file, and every path of the repository in backquotes;
-          and every test that docs/guarantees.md names.
+          and every test that docs/guarantees.md and docs/histories.md name.
 commands  every line of a code block, and every code span, that begins with
             make       the target is in the Makefile
             cmake      the preset is in CMakePresets.json, and what is installed is a preset's folder
@@ -61,11 +61,13 @@ def check_tests(root):
     known = set()
     for path in (root / "tests").rglob("*.cpp"):
         known.update(re.findall(r"^TEST(?:_F|_P)?\((\w+), (\w+)\)", path.read_text(), re.M))
-    spans = re.findall(r"`([A-Z]\w+)\.([A-Z]\w+)`", (root / "docs" / "guarantees.md").read_text())
-    for suite, case in spans:
-        if (suite, case) not in known:
-            problems.append(f"guarantees.md: no test {suite}.{case}")
-    return len(spans)
+    count = 0
+    for page in ("guarantees.md", "histories.md"):
+        for suite, case in re.findall(r"`([A-Z]\w+)\.([A-Z]\w+)`", (root / "docs" / page).read_text()):
+            count += 1
+            if (suite, case) not in known:
+                problems.append(f"{page}: no test {suite}.{case}")
+    return count
 
 
 def command_lines(path):
