@@ -17,7 +17,7 @@ for fuzzer in $build/tests/fuzz/fuzz_*; do
         continue
     fi
     mkdir -p "$build/found/$target"
-    options=(-max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -use_value_profile=1
+    options=(-max_total_time="$seconds" -timeout=60 -rss_limit_mb=2048 -print_final_stats=1 -use_value_profile=1
         -artifact_prefix="$build/crashes/$target-")
     if [ -e "tests/fuzz/$target.dict" ]; then
         options+=(-dict="tests/fuzz/$target.dict")
