@@ -48,8 +48,9 @@ std::vector<EventId> Model::due(const std::string& group, Place place, std::int6
             ids.push_back(id);
         }
     }
-    std::stable_sort(ids.begin(), ids.end(),
-                     [&](EventId a, EventId b) { return standing(group, a).until < standing(group, b).until; });
+    std::sort(ids.begin(), ids.end(), [&](EventId a, EventId b) {
+        return std::pair(standing(group, a).until, a) < std::pair(standing(group, b).until, b);
+    });
     return ids;
 }
 
