@@ -14,6 +14,7 @@ endif()
 if(EVENTY_SANITIZE)
   add_compile_options(-fsanitize=${EVENTY_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${EVENTY_SANITIZE})
+  add_compile_definitions(EVENTY_SANITIZED)  # for tests that do less then
   if(EVENTY_SANITIZE MATCHES "thread" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # Says that it does not see the fences in Asio's std_fenced_block; scripts/tsan-suppressions.txt names what follows.
     add_compile_options(-Wno-tsan)

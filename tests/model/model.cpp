@@ -54,14 +54,14 @@ std::vector<EventId> Model::due(const std::string& group, Place place, std::int6
     return ids;
 }
 
-/// First leases that ran out, then what is due (about half of the rest while there is something new), then new events.
+/// First leases that ran out, then what is due (half of the take while there is something new), then new events.
 TakeReply Model::take(const TakeRequest& request, std::int64_t now) {
     Taking taking{.request = request, .now = now};
     TakeReply& reply = taking.reply;
     last_epoch_ = reply.epoch = std::max(last_epoch_ + 1, now);
     take_due(taking, Place::leased, request.max);
     const auto fresh = in(request.group, Place::beyond_cursor);
-    const std::int64_t room = request.max - taking.count(), half = (request.max + 1 + reply.epoch % 2) / 2;
+    const std::int64_t room = request.max - taking.count(), half = (request.max + reply.epoch % 2) / 2;
     take_due(taking, Place::delayed, fresh.empty() ? room : std::min(room, half));
     // The cursor passes what was given up before anybody reached it, and what is gone.
     EventId& cursor = cursors_[request.group];

@@ -17,7 +17,7 @@ namespace eventy::test {
 
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef EVENTY_SANITIZED
 constexpr const char* usual_sequences = "1000";
 #else
 constexpr const char* usual_sequences = "10000";

@@ -3,19 +3,6 @@
 
 namespace eventy::test {
 
-namespace {
-
-TakeRequest take_of(int max, int holding, milliseconds lease = long_lease) {
-    TakeRequest request;
-    request.group = "default";
-    request.max = max;
-    request.lease = lease;
-    request.holding = holding;
-    return request;
-}
-
-}  // namespace
-
 TEST_P(Histories, A10TwoProcessesMayHaveOneWorkerId) {
     const auto a = open(), b = open();
     const PublishRequest request{{{"x"}, {"y"}}, long_ttl, "the same"};

@@ -364,20 +364,6 @@ TEST_P(StoreConformance, AGroupThatComesLaterPassesOverWhatWasDiscarded) {
 
 // -- what kills its workers ------------------------------------------------------------------------------------------
 
-namespace {
-
-/// A take by somebody who holds so many events already; its leases end soon, or not.
-TakeRequest take_of(int max, int holding, milliseconds lease = long_lease) {
-    TakeRequest request;
-    request.group = "default";
-    request.max = max;
-    request.lease = lease;
-    request.holding = holding;
-    return request;
-}
-
-}  // namespace
-
 TEST_P(StoreConformance, ALostLeaseIsAFailureThatSaysWhoHadIt) {
     const auto a = open(), b = open();
     a->publish_one("x");

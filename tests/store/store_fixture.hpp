@@ -82,6 +82,16 @@ constexpr auto patience = 60s;
 constexpr milliseconds long_lease = 10min, long_ttl = 1h;
 constexpr milliseconds doomed{1}, doomed_for{3};
 
+/// A take by somebody who holds so many events already; its leases end soon, or not.
+inline TakeRequest take_of(int max, int holding, milliseconds lease = long_lease) {
+    TakeRequest request;
+    request.group = "default";
+    request.max = max;
+    request.lease = lease;
+    request.holding = holding;
+    return request;
+}
+
 /// One process's store on one queue. Each call waits for its answer, throws where it is a failure, checks what every
 /// call promises about its callback (on the I/O thread, not before the function returned), and adds to the history.
 class Session {
