@@ -135,6 +135,8 @@ TakeReply QueueState::take(const TakeRequest& request, std::int64_t now) {
     // What comes back after an outage may be much: while there is something new, it leaves half of each take to that
     // (of an odd number the larger half by turns, so takes of one alternate).
     const auto room = request.max - static_cast<std::int64_t>(reply.events.size());
+    const auto left_alone = taking.left_alone;
+    const bool left_takeable = taking.left_takeable;
     take_due(taking, false, from.backlog() > 0 ? std::min(room, (request.max + reply.epoch % 2) / 2) : room);
     while (taking.has_room() && from.backlog() > 0) {
         const EventId next = next_beyond(from);
@@ -143,6 +145,10 @@ TakeReply QueueState::take(const TakeRequest& request, std::int64_t now) {
     }
     if (taking.has_room()) {
         from.pass(last_id_);
+        // What is new left room: that is for what is due.
+        taking.left_alone = left_alone;
+        taking.left_takeable = left_takeable;
+        take_due(taking, false, request.max - static_cast<std::int64_t>(reply.events.size()));
     }
     // Else it has seen only what this worker cannot have, and there may be more of that than it looked at.
     const bool moved = taking.left_takeable || !reply.events.empty() || !reply.refused.empty();

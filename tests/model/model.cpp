@@ -54,12 +54,14 @@ std::vector<EventId> Model::due(const std::string& group, Place place, std::int6
     return ids;
 }
 
-/// First leases that ran out, then what is due (half of the take while there is something new), then new events.
+/// First leases that ran out, then what is due (half of the take while there is something new), then new events, then
+/// again what is due.
 TakeReply Model::take(const TakeRequest& request, std::int64_t now) {
     Taking taking{.request = request, .now = now};
     TakeReply& reply = taking.reply;
     last_epoch_ = reply.epoch = std::max(last_epoch_ + 1, now);
     take_due(taking, Place::leased, request.max);
+    const auto left_alone = taking.left_alone;
     const auto fresh = in(request.group, Place::beyond_cursor);
     const std::int64_t room = request.max - taking.count(), half = (request.max + reply.epoch % 2) / 2;
     take_due(taking, Place::delayed, fresh.empty() ? room : std::min(room, half));
@@ -74,6 +76,8 @@ TakeReply Model::take(const TakeRequest& request, std::int64_t now) {
     }
     if (taking.has_room()) {
         cursor = last_id();
+        taking.left_alone = left_alone;
+        take_due(taking, Place::delayed, request.max - taking.count());
     }
     const auto rest = in(request.group, Place::beyond_cursor);
     const auto left = due(request.group, Place::leased, now).size() + due(request.group, Place::delayed, now).size();

@@ -266,11 +266,15 @@ struct Plain {
         }
         const std::int64_t epoch = std::max(last_epoch + 1, now);
         std::size_t share = fresh.empty() ? limit : static_cast<std::size_t>((max + epoch % 2) / 2);
-        for (std::size_t i = 0; i < delayed.size() && share > 0 && taken.size() < limit; ++i, --share) {
-            taken.push_back(delayed[i]);
+        std::size_t next_due = 0;
+        for (; next_due < delayed.size() && share > 0 && taken.size() < limit; ++next_due, --share) {
+            taken.push_back(delayed[next_due]);
         }
         for (std::size_t i = 0; i < fresh.size() && taken.size() < limit; ++i) {
             taken.push_back(fresh[i]);
+        }
+        for (; next_due < delayed.size() && taken.size() < limit; ++next_due) {
+            taken.push_back(delayed[next_due]);
         }
         for (const EventId id : taken) {
             Entry& event = events[static_cast<std::size_t>(id - 1)];
@@ -278,8 +282,8 @@ struct Plain {
             event.delayed = false;
             event.epoch = epoch;
             event.until = now + lease;
-            last_epoch = epoch;
         }
+        last_epoch = epoch;
         return taken;
     }
     bool holds(const Lease& lease) const {

@@ -142,6 +142,8 @@ local function drop(id, reason)
   end
 end
 
+local handled = {}  -- ids that this take has taken or dropped
+
 -- Takes up to `most` of those in a set that are due; `leave` gets the ids that are not to stay in the set, taken or not.
 -- True when there may be more of them.
 local function take_due(set, ran_out, most, leave)
@@ -160,7 +162,9 @@ local function take_due(set, ran_out, most, leave)
   for i, id in ipairs(ids) do
     local _, attempt, lost, holder = parse_held(texts[i])
     if ran_out then lost = lost + 1 end
-    if lost < max_lost and in_danger(lost) and (alone or holding > 0 or count > 0) then
+    if handled[id] then
+      -- When looking for the second time.
+    elseif lost < max_lost and in_danger(lost) and (alone or holding > 0 or count > 0) then
       left_alone = left_alone + 1
     elseif lost < max_lost and (alone or full or visited == most) then
       left, left_takeable = true, true
@@ -177,6 +181,7 @@ local function take_due(set, ran_out, most, leave)
       else
         drop(id, reason)
       end
+      handled[id] = added or not fields
       if not fields or added and not ran_out then leave[#leave + 1] = id end
       if ran_out and (added or reason) then
         failed[#failed + 1] = {id, with_failure(events .. id, attempt, group, holder, 'its lease was lost')}
@@ -187,7 +192,7 @@ local function take_due(set, ran_out, most, leave)
 end
 
 local overdue_left = grace == 0 and take_due(leases, true, max, no_lease)
-local due_left = true
+local due_left, before = true, {left_alone, left_takeable}
 local room = max - count
 -- Where there is nothing new, also without room: what is to be handed out alone is to be told from what can wake others.
 if cursor >= last or room > 0 and not full and not alone then
@@ -253,6 +258,12 @@ while count < max and not full and not alone and cursor < last and looked < max_
     end
     cursor = cursor + 1
   end
+end
+
+-- What is new left room, or was gone or discarded: that is for what is due.
+if due_left and cursor >= last and count < max and not full and not alone then
+  left_alone, left_takeable = before[1], before[2]
+  due_left = take_due(delayed, false, max - count, not_delayed)
 end
 
 -- From here on writes only. The first one needs no memory.
