@@ -137,7 +137,8 @@ TakeReply QueueState::take(const TakeRequest& request, std::int64_t now) {
     const auto room = request.max - static_cast<std::int64_t>(reply.events.size());
     const auto left_alone = taking.left_alone;
     const bool left_takeable = taking.left_takeable;
-    take_due(taking, false, from.backlog() > 0 ? std::min(room, (request.max + reply.epoch % 2) / 2) : room);
+    const auto share = from.cursor() < last_id_ ? std::min(room, (request.max + reply.epoch % 2) / 2) : room;
+    take_due(taking, false, share);
     while (taking.has_room() && from.backlog() > 0) {
         const EventId next = next_beyond(from);
         from.pass(next - 1);

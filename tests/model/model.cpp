@@ -64,9 +64,9 @@ TakeReply Model::take(const TakeRequest& request, std::int64_t now) {
     const auto left_alone = taking.left_alone;
     const auto fresh = in(request.group, Place::beyond_cursor);
     const std::int64_t room = request.max - taking.count(), half = (request.max + reply.epoch % 2) / 2;
-    take_due(taking, Place::delayed, fresh.empty() ? room : std::min(room, half));
     // The cursor passes what was given up before anybody reached it, and what is gone.
     EventId& cursor = cursors_[request.group];
+    take_due(taking, Place::delayed, cursor < last_id() ? std::min(room, half) : room);
     for (const EventId id : fresh) {
         if (!taking.has_room()) {
             break;
@@ -206,7 +206,7 @@ std::vector<ByHand> Model::retry(const RetryRequest& request, std::int64_t now) 
                 standing = {};
                 standing.place = id > cursors_[group] ? Place::beyond_cursor : Place::delayed;
                 changed = true;
-            } else if (standing.place == Place::delayed && request.delayed_too) {
+            } else if (standing.place == Place::delayed && request.delayed_too && standing.until > now) {
                 standing.until = 0;
                 changed = true;
             }

@@ -214,6 +214,7 @@ struct Plain {
         int lost = 0;
     };
     std::vector<Entry> events = {};
+    std::size_t cursor = 0;  // what is new lies behind it, and what is gone
     std::int64_t last_us = 0, last_epoch = 0, expired = 0;
 
     void expire(std::int64_t now) {
@@ -265,13 +266,17 @@ struct Plain {
             }
         }
         const std::int64_t epoch = std::max(last_epoch + 1, now);
-        std::size_t share = fresh.empty() ? limit : static_cast<std::size_t>((max + epoch % 2) / 2);
+        std::size_t share = cursor == events.size() ? limit : static_cast<std::size_t>((max + epoch % 2) / 2);
         std::size_t next_due = 0;
         for (; next_due < delayed.size() && share > 0 && taken.size() < limit; ++next_due, --share) {
             taken.push_back(delayed[next_due]);
         }
         for (std::size_t i = 0; i < fresh.size() && taken.size() < limit; ++i) {
             taken.push_back(fresh[i]);
+            cursor = static_cast<std::size_t>(fresh[i]);
+        }
+        if (taken.size() < limit) {
+            cursor = events.size();
         }
         for (; next_due < delayed.size() && taken.size() < limit; ++next_due) {
             taken.push_back(delayed[next_due]);
