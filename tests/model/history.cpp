@@ -131,7 +131,7 @@ void History::step(const Command& command) {
         return;
     }
     if (command.pause % 2 == 1) {
-        stage_.set_time(stage_.now() + 100'001);
+        stage_.set_time(stage_.now() + 101'000);
         time_has_come();
     }
     Request request;
