@@ -11,9 +11,7 @@ WERROR ?= OFF
 CCACHE := $(if $(shell command -v ccache),-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 CONFIGURE = cmake --log-level=WARNING -DEVENTY_WARNINGS_AS_ERRORS=$(WERROR) $(CCACHE)
 
-FUZZ_SECONDS ?= 10
-
-.PHONY: build demo test asan tsan clang fuzz bench format lint install clean help
+.PHONY: build demo test ledger asan tsan clang fuzz bench format lint install clean help
 .DEFAULT_GOAL := build
 
 build: ## the library, the eventy command and the examples, in build/release
@@ -33,6 +31,14 @@ test: ## build everything and run every test
 	@cmake --build --preset release
 	@ctest --preset release
 
+ledger: ## the proof: a minute of kills, cuts and crashes, then every event is accounted for (docs/ledger.md)
+	@scripts/install-packages.sh build test
+	@$(CONFIGURE) --preset release -DEVENTY_BUILD_TESTS=ON
+	@cmake --build --preset release --target eventy_ledger
+	@build/release/tests/ledger/eventy_ledger $(LEDGER)
+
+asan tsan: ## the tests under AddressSanitizer and UBSan, or ThreadSanitizer
+	@scripts/install-packages.sh build test
 asan tsan: ## the tests under AddressSanitizer and UBSan (by clang 19), or ThreadSanitizer
 	@scripts/install-packages.sh build test ci
 	@$(CONFIGURE) --preset $@

@@ -1,0 +1,70 @@
+// Compares the ledger with Redis: a pure function.
+#pragma once
+#include <array>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ledger/record.hpp"
+#include "ledger/stored_state.hpp"
+#include "ledger/terms.hpp"
+
+namespace eventy::ledger {
+
+struct Evidence {
+    std::vector<Record> records = {};  // by time
+    StoredState stored = {};           // when nobody works any more
+    Terms terms = {};
+};
+
+enum class Must {
+    nothing_lost,
+    no_duplicate,
+    no_stale_settle,
+    all_explained,
+    one_state,
+    death_in_time,
+    return_in_time
+};
+constexpr std::size_t musts = 7;
+
+/// A must that is broken.
+struct Finding {
+    Must must = Must::nothing_lost;
+    std::string token = {};   // of the event, or empty
+    std::string who = {};     // the worker that it is about, or empty
+    Micros from = 0, to = 0;  // when it happened; 0 where the event's own records say it
+    std::string words = {};
+};
+
+/// The longest of several times, and how many there were.
+struct Longest {
+    Micros time = -1;
+    int count = 0;
+    int at_once = 0;  // counted from the death itself, because a worker was free all the time
+
+    void add(Micros one) {
+        time = std::max(time, one);
+        ++count;
+    }
+};
+
+struct Verdict {
+    std::int64_t acked = 0, unknown = 0, unknown_there = 0, stored = 0;
+    std::int64_t processed = 0, given_up = 0, unfinished = 0;
+    std::int64_t lost_with_redis = 0;  // within what the fsync setting allows
+    Micros lost_oldest = 0;            // how long before the kill the oldest of them was confirmed
+    std::int64_t refused_stale = 0;    // calls with a stale epoch that changed nothing, as they must
+    std::int64_t handled_again = 0;
+    std::map<std::string, std::int64_t> reasons = {};  // of handled_again
+    Longest after_death = {}, after_return = {};
+    std::map<std::string, std::int64_t> faults = {};
+    std::vector<Finding> findings = {};
+
+    std::int64_t broken(Must) const;
+};
+
+Verdict audit(const Evidence&);
+
+}  // namespace eventy::ledger

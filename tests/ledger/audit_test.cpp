@@ -1,0 +1,399 @@
+// A ledger that cannot fail is worth nothing: each kind of violation is planted, and the audit has to find it.
+#include "ledger/audit.hpp"
+
+#include <gtest/gtest.h>
+
+#include "ledger/report.hpp"
+
+namespace eventy::ledger {
+
+namespace {
+
+constexpr Micros second = 1000000;
+
+/// Evidence of a run in which all is well, to be spoiled: event 1 of token p1-1, published by p1.1 and processed once
+/// by w1.1; event 2, handled by w1.1 until it is killed, and then by w2.1. Times in ms.
+class AuditTest : public testing::Test {
+protected:
+    AuditTest() {
+        evidence_.terms = {.lease = std::chrono::milliseconds(2000),
+                           .handler_timeout = std::chrono::milliseconds(3000)};
+        at(0, "w1.1", What::subscribed);
+        at(0, "w2.1", What::subscribed);
+        publish(1, "p1-1", 1);
+        publish(10, "p1-2", 2);
+        start(100, "w1.1", 1, 1000);
+        end(110, "w1.1", 1, 1000, "ok");
+        start(200, "w1.1", 2, 2000);
+        at(300, "w1.1", What::killed);
+        start(2400, "w2.1", 2, 3000);
+        end(2410, "w2.1", 2, 3000, "ok");
+        at(60000, "w2.1", What::terminated);
+        processed(1, "w1.1");
+        processed(2, "w2.1");
+    }
+
+    void at(Micros ms, const std::string& who, What what, const std::string& note = {}) {
+        evidence_.records.push_back({.at = ms * 1000, .who = who, .what = what, .note = note});
+    }
+    void publish(Micros ms, const std::string& token, std::int64_t id) {
+        evidence_.records.push_back({.at = ms * 1000, .who = "p1.1", .what = What::intend, .token = token});
+        evidence_.records.push_back(
+            {.at = ms * 1000 + 500, .who = "p1.1", .what = What::acked, .token = token, .id = id});
+    }
+    void run_record(Micros ms, const std::string& who, std::int64_t id, std::int64_t epoch, What what,
+                    const std::string& note, int attempt) {
+        evidence_.records.push_back({.at = ms * 1000,
+                                     .who = who,
+                                     .what = what,
+                                     .token = "p1-" + std::to_string(id),
+                                     .id = id,
+                                     .epoch = epoch,
+                                     .attempt = attempt,
+                                     .note = note});
+    }
+    void start(Micros ms, const std::string& who, std::int64_t id, std::int64_t epoch, int attempt = 1) {
+        run_record(ms, who, id, epoch, What::start, "id-of-" + who, attempt);
+    }
+    void end(Micros ms, const std::string& who, std::int64_t id, std::int64_t epoch, const std::string& how,
+             int attempt = 1) {
+        run_record(ms, who, id, epoch, What::end, how, attempt);
+    }
+    void stored(std::int64_t id, StoredEvent event) {
+        evidence_.stored.last_id = evidence_.stored.cursor = std::max(evidence_.stored.last_id, id);
+        evidence_.stored.events[id] = std::move(event);
+    }
+    void processed(std::int64_t id, const std::string& who) {
+        stored(id, {.token = "p1-" + std::to_string(id),
+                    .status = "PROCESSED",
+                    .places = {"done"},
+                    .handled_by = "id-of-" + who});
+    }
+    /// Without the run of event 2 that follows w1.1's death.
+    void remove_runs_of(const std::string& who) {
+        std::erase_if(evidence_.records, [&](const Record& r) { return r.who == who && !r.token.empty(); });
+    }
+
+    Verdict judge() {
+        sort_by_time(evidence_.records);
+        return audit(evidence_);
+    }
+    /// Exactly this must is broken, so often; and the report says so.
+    void expect_broken(Must must, std::int64_t times = 1) {
+        const Verdict verdict = judge();
+        for (std::size_t i = 0; i < musts; ++i) {
+            const auto each = static_cast<Must>(i);
+            EXPECT_EQ(verdict.broken(each), each == must ? times : 0)
+                << "must " << i << tell_findings(verdict, evidence_);
+        }
+        EXPECT_NE(make_table(verdict, evidence_.terms).find("BROKEN"), std::string::npos);
+        EXPECT_NE(tell_findings(verdict, evidence_).find("BROKEN"), std::string::npos);
+    }
+    void expect_all_well() {
+        const Verdict verdict = judge();
+        EXPECT_TRUE(verdict.findings.empty()) << tell_findings(verdict, evidence_);
+        EXPECT_EQ(make_table(verdict, evidence_.terms).find("BROKEN"), std::string::npos);
+    }
+
+    Evidence evidence_;
+};
+
+}  // namespace
+
+TEST_F(AuditTest, AGoodRunIsCountedAndNothingIsBroken) {
+    expect_all_well();
+    const Verdict verdict = judge();
+    EXPECT_EQ(verdict.acked, 2);
+    EXPECT_EQ(verdict.processed, 2);
+    EXPECT_EQ(verdict.handled_again, 1);
+    EXPECT_EQ(verdict.reasons.at("its worker was killed"), 1);
+    EXPECT_EQ(verdict.after_death.count, 1);
+    EXPECT_EQ(verdict.after_death.time, 2100 * 1000);
+    EXPECT_EQ(verdict.after_death.at_once, 1);
+}
+
+// -- lost
+// --------------------------------------------------------------------------------------------------------------
+
+TEST_F(AuditTest, AnAcknowledgedEventThatIsNotInRedisIsLost) {
+    publish(400, "p1-3", 3);
+    expect_broken(Must::nothing_lost);
+}
+
+TEST_F(AuditTest, AnEventThatIsCalledProcessedAndThatNobodyFinishedIsLost) {
+    publish(400, "p1-3", 3);
+    processed(3, "w2.1");
+    expect_broken(Must::nothing_lost);
+}
+
+TEST_F(AuditTest, AnEventThatAnotherFinishedThanRedisSaysIsLost) {
+    publish(400, "p1-3", 3);
+    start(500, "w2.1", 3, 2500);
+    end(510, "w2.1", 3, 2500, "ok");
+    processed(3, "w2.1");
+    evidence_.stored.events[3].handled_by = "somebody";
+    const Verdict verdict = judge();
+    EXPECT_EQ(verdict.broken(Must::nothing_lost), 1);
+    EXPECT_EQ(verdict.broken(Must::no_stale_settle), 1);
+}
+
+TEST_F(AuditTest, AnEventThatIsStillPendingIsNotDone) {
+    publish(400, "p1-3", 3);
+    stored(3, {.token = "p1-3", .status = "PENDING", .places = {"delayed"}});
+    expect_broken(Must::nothing_lost);
+}
+
+TEST_F(AuditTest, AnEventThatWasGivenUpWithoutAReasonIsLost) {
+    publish(400, "p1-3", 3);
+    start(500, "w2.1", 3, 2500);
+    end(510, "w2.1", 3, 2500, "throws: once");
+    stored(3, {.token = "p1-3", .status = "ERROR", .places = {"dead"}, .handled_by = "id-of-w2.1"});
+    expect_broken(Must::nothing_lost);
+}
+
+TEST_F(AuditTest, AnEventWhoseAttemptsAreUsedUpMayBeGivenUp) {
+    publish(400, "p1-3", 3);
+    for (int attempt = 1; attempt <= 3; ++attempt) {
+        start(500 + attempt * 10, "w2.1", 3, 2500 + attempt, attempt);
+        end(505 + attempt * 10, "w2.1", 3, 2500 + attempt, "throws: always", attempt);
+    }
+    stored(3, {.token = "p1-3", .status = "ERROR", .places = {"dead"}, .handled_by = "id-of-w2.1"});
+    expect_all_well();
+    EXPECT_EQ(judge().reasons.at("failed attempt"), 2);
+}
+
+TEST_F(AuditTest, LostLeasesOfWorkersThatNothingHappenedToGiveNothingUp) {
+    publish(400, "p1-3", 3);
+    stored(3, {.token = "p1-3",
+               .status = "ERROR",
+               .places = {"dead"},
+               .lost_by = {"id-of-w2.1", "id-of-w2.1", "id-of-w2.1"}});
+    expect_broken(Must::nothing_lost);
+    evidence_.stored.events[3].lost_by = {"id-of-w1.1", "id-of-w1.1", "id-of-w1.1"};
+    expect_all_well();
+}
+
+// -- duplicates
+// --------------------------------------------------------------------------------------------------------
+
+TEST_F(AuditTest, ATokenThatStandsTwiceIsADuplicate) {
+    stored(3, evidence_.stored.events[1]);
+    expect_broken(Must::no_duplicate);
+}
+
+TEST_F(AuditTest, APublishOfUnknownOutcomeMayBeThereOnceOrNot) {
+    evidence_.records.push_back({.at = 400000, .who = "p1.1", .what = What::intend, .token = "p1-3"});
+    evidence_.records.push_back({.at = 400001, .who = "p1.1", .what = What::unknown, .token = "p1-3"});
+    expect_all_well();
+    start(500, "w2.1", 3, 2500);
+    end(510, "w2.1", 3, 2500, "ok");
+    processed(3, "w2.1");
+    expect_all_well();
+    EXPECT_EQ(judge().unknown_there, 1);
+    processed(4, "w2.1");
+    evidence_.stored.events[4] = evidence_.stored.events[3];
+    expect_broken(Must::no_duplicate);
+}
+
+TEST_F(AuditTest, AnEventUnderAnotherIdThanThePublisherWasToldIsWrong) {
+    std::swap(evidence_.stored.events[1], evidence_.stored.events[2]);
+    expect_broken(Must::no_duplicate, 2);
+}
+
+TEST_F(AuditTest, AnEventThatNobodyPublishedIsWrong) {
+    start(500, "w2.1", 3, 2500);
+    end(510, "w2.1", 3, 2500, "ok");
+    processed(3, "w2.1");
+    expect_broken(Must::no_duplicate);
+}
+
+// -- stale settles
+// -----------------------------------------------------------------------------------------------------
+
+TEST_F(AuditTest, ASettleOfOneWhoHadLostTheEventIsStale) {
+    publish(400, "p1-3", 3);
+    at(500, "w2.1", What::stopped);
+    start(499, "w2.1", 3, 2500);
+    at(4000, "w2.1", What::continued);
+    end(4001, "w2.1", 3, 2500, "ok");
+    at(0, "w3.1", What::subscribed);
+    start(2600, "w3.1", 3, 2600);
+    end(2610, "w3.1", 3, 2600, "ok");
+    processed(3, "w3.1");
+    // w2.1 cannot take event 2 at 2400 while it is stopped.
+    evidence_.stored.events[3].handled_by = "id-of-w3.1";
+    EXPECT_EQ(judge().broken(Must::no_stale_settle), 0);
+    evidence_.stored.events[3].handled_by = "id-of-w2.1";
+    EXPECT_EQ(judge().broken(Must::no_stale_settle), 1);
+}
+
+TEST_F(AuditTest, AProgressOfOneWhoHadLostTheEventIsStale) {
+    run_record(2405, "w1.1", 2, 2000, What::fence, "progress", 1);
+    run_record(2406, "w1.1", 2, 2000, What::fenced, "refused", 1);
+    expect_all_well();
+    EXPECT_EQ(judge().refused_stale, 1);
+    run_record(2407, "w1.1", 2, 2000, What::fence, "progress", 1);
+    run_record(2408, "w1.1", 2, 2000, What::fenced, "accepted", 1);
+    expect_broken(Must::no_stale_settle);
+}
+
+// -- handled again
+// -----------------------------------------------------------------------------------------------------
+
+TEST_F(AuditTest, HandledTwiceWithoutAReasonIsFound) {
+    start(5000, "w2.1", 1, 5000);
+    end(5010, "w2.1", 1, 5000, "ok");
+    std::erase_if(evidence_.records, [](const Record& r) { return r.what == What::killed; });
+    at(300, "w1.1", What::cut);  // a connection that was cut is no reason: it is there again long before the lease ends
+    processed(1, "w2.1");
+    expect_broken(Must::all_explained, 2);
+}
+
+TEST_F(AuditTest, AKillLongAfterTheHandlersEndIsNoReason) {
+    start(5000, "w2.1", 1, 5000);
+    end(5010, "w2.1", 1, 5000, "ok");
+    processed(1, "w2.1");
+    expect_all_well();  // killed 190 ms after the end: its outcome may not have been stored
+    evidence_.records.front().at -= 10 * second;
+    for (auto& record : evidence_.records) {
+        if (record.token == "p1-1" && record.who == "w1.1") {
+            record.at -= 4 * second;
+        }
+    }
+    expect_broken(Must::all_explained);
+}
+
+TEST_F(AuditTest, AStopForMostOfALeaseIsAReasonAndAShortOneIsNot) {
+    publish(400, "p1-3", 3);
+    start(5000, "w2.1", 3, 5000);
+    at(5001, "w2.1", What::stopped);
+    at(7800, "w2.1", What::continued);
+    end(7801, "w2.1", 3, 5000, "ok");
+    at(0, "w3.1", What::subscribed);
+    start(7100, "w3.1", 3, 7100);
+    end(7110, "w3.1", 3, 7100, "ok");
+    processed(3, "w3.1");
+    expect_all_well();
+    EXPECT_EQ(judge().reasons.at("lost lease: was stopped"), 1);
+    for (auto& record : evidence_.records) {
+        record.at = record.what == What::continued ? 5200000 : record.at;
+    }
+    expect_broken(Must::all_explained);
+}
+
+TEST_F(AuditTest, AnAttemptThatRisesWithoutAFailureIsFound) {
+    start(500, "w2.1", 1, 2500, 2);
+    end(510, "w2.1", 1, 2500, "ok", 2);
+    processed(1, "w2.1");
+    expect_broken(Must::all_explained);
+}
+
+TEST_F(AuditTest, TheSameEpochTwiceIsFound) {
+    publish(400, "p1-3", 3);
+    start(500, "w2.1", 3, 2500);
+    end(510, "w2.1", 3, 2500, "ok");
+    start(520, "w2.1", 3, 2500);
+    end(530, "w2.1", 3, 2500, "ok");
+    processed(3, "w2.1");
+    expect_broken(Must::all_explained);
+}
+
+// -- states
+// ------------------------------------------------------------------------------------------------------------
+
+TEST_F(AuditTest, AnEventInNoStateIsFound) {
+    evidence_.stored.events[1].places.clear();
+    expect_broken(Must::one_state);
+}
+
+TEST_F(AuditTest, AnEventInTwoStatesIsFound) {
+    evidence_.stored.events[1].places = {"leased", "dead"};
+    expect_broken(Must::one_state);
+}
+
+TEST_F(AuditTest, KeysThatContradictEachOtherAreFound) {
+    evidence_.stored.events[1].flaw = "it is not in the index";
+    expect_broken(Must::one_state);
+}
+
+TEST_F(AuditTest, AnIdWithoutAnEventIsFound) {
+    evidence_.stored.last_id = 3;
+    expect_broken(Must::one_state);
+}
+
+TEST_F(AuditTest, WhatALookAtTheRunningSystemFoundIsFound) {
+    evidence_.records.push_back(
+        {.at = 500000, .who = "redis", .what = What::two_places, .id = 1, .note = "in no state"});
+    expect_broken(Must::one_state);
+}
+
+// -- times
+// -------------------------------------------------------------------------------------------------------------
+
+TEST_F(AuditTest, AnEventOfADeadWorkerThatBeginsTooLateIsFound) {
+    remove_runs_of("w2.1");
+    start(3400, "w2.1", 2, 3000);  // 3.1 s after the death
+    end(3410, "w2.1", 2, 3000, "ok");
+    expect_broken(Must::death_in_time);
+    evidence_.terms.slack = std::chrono::milliseconds(200);
+    expect_all_well();
+}
+
+TEST_F(AuditTest, ItIsMeasuredFromTheFirstFreeWorker) {
+    remove_runs_of("w2.1");
+    // Redis is away from 350 to 2000, and nobody can take anything.
+    at(350, "redis", What::redis_killed);
+    at(2000, "redis", What::redis_back);
+    start(2100, "w2.1", 2, 3000);
+    end(4900, "w2.1", 2, 3000, "ok");
+    expect_all_well();
+    EXPECT_EQ(judge().after_death.time, 100 * 1000);
+    EXPECT_EQ(judge().after_death.at_once, 0);
+}
+
+TEST_F(AuditTest, AWorkerThatReturnsTooLateIsFound) {
+    at(10000, "redis", What::redis_killed);
+    at(11000, "redis", What::redis_back);
+    publish(11010, "p1-3", 3);
+    start(11900, "w2.1", 3, 11900);
+    end(11910, "w2.1", 3, 11900, "ok");
+    processed(3, "w2.1");
+    expect_all_well();
+    EXPECT_EQ(judge().after_return.time, 900 * 1000);
+    for (auto& record : evidence_.records) {
+        record.at += record.token == "p1-3" && record.who == "w2.1" ? 200000 : 0;
+    }
+    expect_broken(Must::return_in_time);
+}
+
+TEST_F(AuditTest, AWorkerThatNeverReturnsIsFound) {
+    at(10000, "redis", What::redis_killed);
+    at(11000, "redis", What::redis_back);
+    expect_broken(Must::return_in_time);
+}
+
+TEST_F(AuditTest, AWorkerThatIsStoppedIsNotOneOfTheLiving) {
+    at(10000, "redis", What::redis_killed);
+    at(11000, "redis", What::redis_back);
+    at(11500, "w2.1", What::stopped);
+    at(61000, "w2.1", What::continued);
+    expect_all_well();
+    EXPECT_EQ(judge().after_return.count, 0);
+}
+
+// -- everysec
+// ----------------------------------------------------------------------------------------------------------
+
+TEST_F(AuditTest, WithEverysecOnlyTheLastSecondsBeforeAKillMayBeLost) {
+    publish(9000, "p1-3", 3);
+    at(10000, "redis", What::redis_killed);
+    expect_broken(Must::nothing_lost);
+    evidence_.terms.may_lose = std::chrono::milliseconds(2000);
+    expect_all_well();
+    EXPECT_EQ(judge().lost_with_redis, 1);
+    EXPECT_EQ(judge().lost_oldest, second - 500);
+    publish(7000, "p1-4", 3);
+    expect_broken(Must::nothing_lost);
+}
+
+}  // namespace eventy::ledger

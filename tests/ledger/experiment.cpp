@@ -1,0 +1,263 @@
+#include "ledger/experiment.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <functional>
+#include <map>
+#include <memory>
+#include <stdexcept>
+#include <thread>
+
+#include "ledger/choices.hpp"
+#include "ledger/fault_plan.hpp"
+#include "ledger/feeder.hpp"
+#include "ledger/ledger_file.hpp"
+#include "ledger/redis_under_test.hpp"
+#include "ledger/slot.hpp"
+
+namespace eventy::ledger {
+
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+constexpr auto step = 5ms;
+constexpr auto longest_end = 120s;
+volatile std::sig_atomic_t interrupted = 0;
+
+class Experiment {
+public:
+    Experiment(const Options& options, std::string folder)
+        : options_(options),
+          folder_(std::move(folder)),
+          ledger_(folder_ + "/control.ledger", "control"),
+          redis_(options.everysec),
+          feeder_(redis_.server().port(), options.workers, folder_),
+          choices_(draw(options.seed, "control")),
+          plan_(plan_faults({.seed = options.seed,
+                             .time = std::chrono::seconds(options.seconds),
+                             .lease = options.terms.lease,
+                             .publishers = options.publishers,
+                             .workers = options.workers})) {}
+
+    Evidence run() {
+        // The library catches both in a program that also has the worker's role.
+        std::signal(SIGINT, [](int) { interrupted = 1; });
+        std::signal(SIGTERM, [](int) { interrupted = 1; });
+        start_all();
+        for (const auto& fault : plan_) {
+            live_until([&] { return Clock::now() >= begin_ + fault.at + delay_; });
+            apply(fault);
+        }
+        live_until([&] { return Clock::now() >= begin_ + std::chrono::seconds(options_.seconds) + delay_; });
+        finish();
+        Evidence evidence{.records = {}, .stored = read_stored_state(redis_.server()), .terms = options_.terms};
+        evidence.records = read_ledger(folder_);
+        return evidence;
+    }
+
+private:
+    void start_all() {
+        const SlotTerms terms{.options = options_, .folder = folder_, .redis_port = redis_.server().port()};
+        for (int i = 1; i <= options_.publishers; ++i) {
+            slots_.emplace("p" + std::to_string(i), std::make_unique<Slot>("p" + std::to_string(i), terms, ledger_));
+        }
+        for (int i = 1; i <= options_.workers; ++i) {
+            slots_.emplace("w" + std::to_string(i), std::make_unique<Slot>("w" + std::to_string(i), terms, ledger_));
+        }
+        for (const auto& [name, slot] : slots_) {
+            slot->spawn();
+        }
+        begin_ = Clock::now();
+    }
+
+    // -- the loop -----------------------------------------------------------------------------------------------------
+
+    template <class Condition>
+    void live_until(Condition condition) {
+        while (!condition()) {
+            if (interrupted != 0) {
+                throw std::runtime_error("interrupted");
+            }
+            run_due();
+            reap();
+            redis_.note_size();
+            look_at_redis();
+            std::this_thread::sleep_for(step);
+        }
+    }
+
+    void later(std::chrono::milliseconds after, std::function<void()> action) {
+        timers_.emplace(Clock::now() + after, std::move(action));
+    }
+
+    void run_due() {
+        while (!timers_.empty() && timers_.begin()->first <= Clock::now()) {
+            const auto action = std::move(timers_.begin()->second);
+            timers_.erase(timers_.begin());
+            action();
+        }
+    }
+
+    /// What died gets a successor after a while.
+    void reap() {
+        for (const auto& [name, slot] : slots_) {
+            if (slot->reap() && !ending_) {
+                later(std::chrono::milliseconds(choices_.between(100, 600)), [s = slot.get()] { s->spawn(); });
+            }
+        }
+    }
+
+    void look_at_redis() {
+        const auto now = Clock::now();
+        if (!redis_.server().running() || now < next_look_) {
+            return;
+        }
+        redis_.server().command({"PING"});
+        const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - now);
+        if (took > 250ms) {
+            ledger_.append({.who = "redis", .what = What::redis_slow, .note = std::to_string(took.count())});
+        }
+        next_look_ = now + 100ms;
+        if (++looks_ % 10 == 0) {
+            for (const auto& [id, words] : look_for_misplaced(redis_.server(), 500)) {
+                ledger_.append({.who = "redis", .what = What::two_places, .id = id, .note = words});
+            }
+        }
+        if (looks_ % 5 == 0) {
+            show_progress();
+        }
+    }
+
+    void show_progress() {
+        static const bool terminal = isatty(STDERR_FILENO) != 0;
+        if (terminal) {
+            const auto time = std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - begin_ - delay_);
+            std::fprintf(stderr, "\r%3lld of %d s  %s events published  %s\033[K", static_cast<long long>(time.count()),
+                         options_.seconds, redis_.server().command({"GET", "ledger:counter:Entry"}).str().c_str(),
+                         last_fault_.c_str());
+        }
+    }
+
+    // -- faults -------------------------------------------------------------------------------------------------------
+
+    void apply(const Fault& fault) {
+        last_fault_ = describe(fault);
+        Slot* const slot = fault.target.empty() ? nullptr : slots_.at(fault.target).get();
+        switch (fault.kind) {
+            case FaultKind::kill_worker:
+            case FaultKind::kill_publisher: slot->kill9(); break;
+            case FaultKind::terminate_worker: slot->terminate(); break;
+            case FaultKind::stop_worker:
+                if (const auto life = slot->stop()) {
+                    later(fault.lasts, [slot, life] { slot->go_on(*life); });
+                }
+                break;
+            case FaultKind::cut: slot->cut(); break;
+            case FaultKind::stall: hold(*slot, true, true, fault); break;
+            case FaultKind::silence_replies: hold(*slot, false, true, fault); break;
+            case FaultKind::silence_requests: hold(*slot, true, false, fault); break;
+            case FaultKind::client_kill:
+                ledger_.append({.who = "redis", .what = What::client_kill});
+                redis_.server().command({"CLIENT", "KILL", "TYPE", "normal"});
+                break;
+            case FaultKind::script_flush:
+                ledger_.append({.who = "redis", .what = What::script_flush});
+                redis_.server().command({"SCRIPT", "FLUSH"});
+                break;
+            case FaultKind::kill_redis: kill_redis(fault.lasts); break;
+        }
+    }
+
+    void hold(Slot& slot, bool requests, bool replies, const Fault& fault) {
+        if (const auto life = slot.hold(requests, replies)) {
+            later(fault.lasts, [&slot, life] { slot.flow(*life); });
+        }
+    }
+
+    /// With work waiting, so that every worker has something to do when it returns.
+    void kill_redis(std::chrono::milliseconds away) {
+        feeder_.publish_backlog();
+        redis_.note_size();
+        ledger_.append({.who = "redis", .what = What::redis_killed});
+        redis_.kill9();
+        later(away, [this] {
+            const auto before = Clock::now();
+            redis_.start();
+            ledger_.append({.who = "redis", .what = What::redis_back});
+            delay_ += Clock::now() - before;
+            feeder_.feed();
+        });
+    }
+
+    // -- the end ------------------------------------------------------------------------------------------------------
+
+    void finish() {
+        const auto deadline = Clock::now() + longest_end;
+        last_fault_ = "no more faults";
+        live_until([&] { return timers_.empty() || Clock::now() > deadline; });
+        feeder_.wait();
+        live_until([&] { return all_published() || Clock::now() > deadline; });
+        auto next = Clock::now();
+        live_until([&] {
+            if (Clock::now() > deadline) {
+                return true;
+            }
+            if (Clock::now() < next) {
+                return false;
+            }
+            next = Clock::now() + 200ms;
+            return timers_.empty() && feeder_.idle();
+        });
+        ending_ = true;
+        timers_.clear();
+        for (const auto& [name, slot] : slots_) {
+            slot->terminate();
+        }
+        const auto last = Clock::now() + 30s;
+        live_until([&] {
+            return Clock::now() > last ||
+                   std::none_of(slots_.begin(), slots_.end(), [](const auto& entry) { return entry.second->lives(); });
+        });
+        for (const auto& [name, slot] : slots_) {
+            slot->kill9();
+        }
+        live_until([&] {
+            return std::none_of(slots_.begin(), slots_.end(), [](const auto& entry) { return entry.second->lives(); });
+        });
+        if (isatty(STDERR_FILENO) != 0) {
+            std::fprintf(stderr, "\r\033[K");
+        }
+    }
+
+    bool all_published() const {
+        return std::all_of(slots_.begin(), slots_.end(),
+                           [](const auto& entry) { return entry.second->has_published(); });
+    }
+
+    const Options& options_;
+    std::string folder_;
+    LedgerFile ledger_;
+    RedisUnderTest redis_;
+    Feeder feeder_;
+    Choices choices_;
+    std::vector<Fault> plan_;
+    std::map<std::string, std::unique_ptr<Slot>> slots_;
+    std::multimap<Clock::time_point, std::function<void()>> timers_;
+    Clock::time_point begin_, next_look_;
+    Clock::duration delay_{0};  // by which the plan is late, because Redis took its time to load
+    std::string last_fault_;
+    int looks_ = 0;
+    bool ending_ = false;
+};
+
+}  // namespace
+
+Evidence run_experiment(const Options& options, const std::string& folder) { return Experiment(options, folder).run(); }
+
+}  // namespace eventy::ledger

@@ -1,0 +1,14 @@
+// Runs the processes, does the faults to them, and gathers the evidence.
+#pragma once
+#include <string>
+
+#include "ledger/audit.hpp"
+#include "ledger/options.hpp"
+
+namespace eventy::ledger {
+
+/// Takes as long as the options say and until everything is processed, at most 2 minutes more. The ledger's files are
+/// in `folder`. Throws std::exception when the experiment itself fails, or was interrupted.
+Evidence run_experiment(const Options&, const std::string& folder);
+
+}  // namespace eventy::ledger

@@ -1,0 +1,34 @@
+// Keeps every worker busy around a restart of Redis, and asks whether all is done.
+#pragma once
+#include <string>
+#include <thread>
+
+#include "ledger/ledger_file.hpp"
+#include "ledger/terms.hpp"
+
+namespace eventy::ledger {
+
+/// Publishes from the experiment's own process, without a proxy. One thread.
+class Feeder {
+public:
+    Feeder(int redis_port, int workers, const std::string& folder);
+
+    /// As many events as all handlers need a second or so for. Returns when they are published.
+    void publish_backlog();
+    /// For 1.3 s about as many as all handlers together can do; in the background.
+    void feed();
+    void wait();
+
+    /// Nothing is pending or leased, as the queue itself says; false when it does not answer.
+    bool idle() const;
+
+private:
+    void publish(int count);
+
+    int workers_, last_ = 0;
+    LedgerFile ledger_;
+    RedisEventQueue<Entry> queue_;
+    std::jthread feeding_;
+};
+
+}  // namespace eventy::ledger

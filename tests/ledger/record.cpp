@@ -1,0 +1,75 @@
+#include "ledger/record.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace eventy::ledger {
+
+namespace {
+
+constexpr std::array<std::string_view, 27> names = {
+    "intend",      "acked",        "unknown",      "subscribed", "start",      "told",       "end",
+    "fence",       "fenced",       "starved",      "ending",     "spawned",    "killed",     "exited",
+    "stopped",     "continued",    "terminated",   "cut",        "stalled",    "silenced",   "flowing",
+    "client-kill", "script-flush", "redis-killed", "redis-back", "redis-slow", "two-places",
+};
+
+bool take_number(std::string_view text, std::int64_t& number) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    return error == std::errc() && end == text.data() + text.size();
+}
+
+}  // namespace
+
+Micros steady_micros() {
+    return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now().time_since_epoch())
+        .count();
+}
+
+std::string_view name_of(What what) { return names.at(static_cast<std::size_t>(what)); }
+
+std::optional<What> parse_what(std::string_view name) {
+    const auto found = std::find(names.begin(), names.end(), name);
+    return found == names.end() ? std::nullopt : std::optional(static_cast<What>(found - names.begin()));
+}
+
+std::string to_line(const Record& record) {
+    std::string line = std::to_string(record.at) + ' ' + record.who + ' ' + std::string(name_of(record.what)) + ' ' +
+                       (record.token.empty() ? "-" : record.token) + ' ' + std::to_string(record.id) + ' ' +
+                       std::to_string(record.epoch) + ' ' + std::to_string(record.attempt) + " |" + record.note + "|";
+    std::replace(line.begin(), line.end(), '\n', ' ');
+    return line;
+}
+
+std::optional<Record> parse_line(std::string_view line) {
+    std::array<std::string_view, 7> words;
+    for (auto& word : words) {
+        const auto space = line.find(' ');
+        if (space == std::string_view::npos) {
+            return std::nullopt;
+        }
+        word = line.substr(0, space);
+        line.remove_prefix(space + 1);
+    }
+    if (line.size() < 2 || line.front() != '|' || line.back() != '|') {
+        return std::nullopt;
+    }
+    const auto what = parse_what(words[2]);
+    std::int64_t attempt = 0;
+    Record record{.who = std::string(words[1]), .note = std::string(line.substr(1, line.size() - 2))};
+    if (!what || !take_number(words[0], record.at) || !take_number(words[4], record.id) ||
+        !take_number(words[5], record.epoch) || !take_number(words[6], attempt)) {
+        return std::nullopt;
+    }
+    record.what = *what;
+    record.token = words[3] == "-" ? std::string_view() : words[3];
+    record.attempt = static_cast<int>(attempt);
+    return record;
+}
+
+void sort_by_time(std::vector<Record>& records) {
+    std::stable_sort(records.begin(), records.end(), [](const Record& a, const Record& b) { return a.at < b.at; });
+}
+
+}  // namespace eventy::ledger

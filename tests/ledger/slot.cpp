@@ -1,0 +1,135 @@
+#include "ledger/slot.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <fstream>
+#include <utility>
+
+namespace eventy::ledger {
+
+Slot::Slot(std::string name, const SlotTerms& terms, LedgerFile& ledger)
+    : name_(std::move(name)), terms_(terms), ledger_(ledger), proxy_(terms.redis_port) {}
+
+void Slot::write(What what, std::string note) {
+    ledger_.append({.who = process_name(), .what = what, .note = std::move(note)});
+}
+
+/// The events that processes of this slot began to publish.
+int Slot::published_so_far() const {
+    int most = 0;
+    for (int life = 1; life <= life_; ++life) {
+        std::ifstream file(terms_.folder + "/" + name_ + '.' + std::to_string(life) + ".ledger");
+        std::string line;
+        while (std::getline(file, line)) {
+            if (const auto record = parse_line(line); record && record->what == What::intend) {
+                most = std::max(most, std::stoi(record->token.substr(record->token.find('-') + 1)));
+            }
+        }
+    }
+    return most;
+}
+
+void Slot::spawn() {
+    if (process_ || done_) {
+        return;
+    }
+    const Options& options = terms_.options;
+    const int published = is_publisher() ? published_so_far() : 0;
+    ++life_;
+    std::vector<std::string> words = {"--role",       is_publisher() ? "publisher" : "worker",
+                                      "--name",       process_name(),
+                                      "--folder",     terms_.folder,
+                                      "--port",       std::to_string(proxy_.port()),
+                                      "--seed",       std::to_string(options.seed),
+                                      "--seconds",    std::to_string(options.seconds),
+                                      "--events",     std::to_string(options.events),
+                                      "--publishers", std::to_string(options.publishers),
+                                      "--lease-ms",   std::to_string(options.terms.lease.count())};
+    if (is_publisher()) {
+        const int share = options.events / options.publishers;
+        words.insert(words.end(), {"--first", std::to_string(published + 1), "--count",
+                                   std::to_string(std::max(share - published, 0))});
+    }
+    write(What::spawned);
+    process_ = std::make_unique<RoleProcess>(words, terms_.folder + "/" + process_name() + ".log");
+}
+
+bool Slot::reap() {
+    const auto how = process_ ? process_->ended() : std::nullopt;
+    if (!how) {
+        return false;
+    }
+    write(What::exited, *how);
+    let_flow();
+    stopped_ = false;
+    process_.reset();
+    done_ = is_publisher() && *how == "status 0";
+    return !done_;
+}
+
+void Slot::kill9() {
+    if (process_) {
+        write(What::killed);
+        process_->signal(SIGKILL);
+    }
+}
+
+void Slot::terminate() {
+    if (process_ && !stopped_ && !is_publisher()) {
+        write(What::terminated);
+        process_->signal(SIGTERM);
+    }
+}
+
+void Slot::cut() {
+    if (process_) {
+        write(What::cut);
+        proxy_.cut();
+    }
+}
+
+std::optional<int> Slot::stop() {
+    if (!process_ || stopped_) {
+        return std::nullopt;
+    }
+    write(What::stopped);
+    process_->signal(SIGSTOP);
+    stopped_ = true;
+    return life_;
+}
+
+void Slot::go_on(int life) {
+    if (process_ && stopped_ && life == life_) {
+        process_->signal(SIGCONT);
+        write(What::continued);
+        stopped_ = false;
+    }
+}
+
+std::optional<int> Slot::hold(bool requests, bool replies) {
+    if (!process_ || held_) {
+        return std::nullopt;
+    }
+    write(requests && replies ? What::stalled : What::silenced, requests && replies ? ""
+                                                                : requests          ? "requests"
+                                                                                    : "replies");
+    proxy_.hold(requests, replies);
+    held_ = true;
+    return life_;
+}
+
+void Slot::flow(int life) {
+    if (life == life_) {
+        let_flow();
+    }
+}
+
+void Slot::let_flow() {
+    if (held_) {
+        proxy_.flow();
+        write(What::flowing);
+        held_ = false;
+    }
+}
+
+}  // namespace eventy::ledger

@@ -1,0 +1,162 @@
+#include "ledger/stored_state.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+#include <utility>
+
+namespace eventy::ledger {
+
+namespace {
+
+const std::string prefix = "ledger:";
+const std::string of_type = ":Entry";
+const std::string of_group = of_type + ":default";
+
+std::string key(const std::string& kind, const std::string& rest) { return prefix + kind + rest; }
+
+std::set<std::int64_t> numbers(const test::RedisValue& reply) {
+    std::set<std::int64_t> all;
+    for (const auto& text : reply.texts()) {
+        all.insert(std::stoll(text));
+    }
+    return all;
+}
+
+struct Sets {
+    std::set<std::int64_t> leases, delayed, open, dead, held, index;
+    std::map<std::int64_t, std::string> held_texts;
+};
+
+Sets read_sets(test::RedisServer& redis) {
+    const auto range = [&](const std::string& name) { return numbers(redis.must({"ZRANGE", name, "0", "-1"})); };
+    Sets sets{.leases = range(key("leases", of_group)),
+              .delayed = range(key("delayed", of_group)),
+              .open = range(key("open", of_group)),
+              .dead = range(key("dead", of_group)),
+              .held = {},
+              .index = range(key("index", of_type)),
+              .held_texts = {}};
+    const auto held = redis.must({"HGETALL", key("held", of_group)});
+    for (std::size_t i = 0; i + 1 < held.items.size(); i += 2) {
+        const auto id = std::stoll(held.items[i].text);
+        sets.held.insert(id);
+        sets.held_texts[id] = held.items[i + 1].text;
+    }
+    return sets;
+}
+
+void read_failures(const std::string& text, StoredEvent& event) {
+    const auto list = nlohmann::json::parse(text, nullptr, false);
+    for (const auto& failure : list.is_array() ? list : nlohmann::json::array()) {
+        if (failure.value("error", "") == "its lease was lost") {
+            event.lost_by.push_back(failure.value("worker", ""));
+        }
+    }
+}
+
+StoredEvent read_hash(const std::vector<std::string>& fields) {
+    StoredEvent event{.status = fields[1], .error = fields[3]};
+    const auto payload = nlohmann::json::parse(fields[0], nullptr, false);
+    if (payload.is_object()) {
+        event.token = payload.value("token", "");
+    }
+    std::istringstream handled(fields[2]);  // start_us end_us group worker attempt
+    std::int64_t begin = 0, end = 0;
+    std::string group;
+    if (handled >> begin >> end >> group >> event.handled_by) {
+        event.handled_us = end - begin;
+    }
+    read_failures(fields[4], event);
+    return event;
+}
+
+void place(std::int64_t id, std::int64_t cursor, const Sets& sets, StoredEvent& event) {
+    const auto in = [&](const std::set<std::int64_t>& set, const char* name) {
+        if (set.contains(id)) {
+            event.places.emplace_back(name);
+        }
+    };
+    if (id > cursor) {
+        event.places.emplace_back("beyond");
+    }
+    in(sets.leases, "leased");
+    in(sets.delayed, "delayed");
+    in(sets.dead, "dead");
+    if (event.places.empty() && event.status == "PROCESSED") {
+        event.places.emplace_back("done");
+    }
+    if (!sets.index.contains(id)) {
+        event.flaw = "it is not in the index";
+    } else if (sets.leases.contains(id) != (sets.held.contains(id) && !sets.held_texts.at(id).starts_with("0 "))) {
+        event.flaw = "leases and held do not agree";
+    } else if (sets.delayed.contains(id) != sets.open.contains(id)) {
+        event.flaw = "delayed and open do not agree";
+    } else if (sets.dead.contains(id) != (event.status == "ERROR")) {
+        event.flaw = "dead and the status " + event.status + " do not agree";
+    }
+}
+
+constexpr const char* misplaced_script = R"(
+local leases, delayed, dead, held, groups = unpack(KEYS)
+local cursor = tonumber(string.match(redis.call('HGET', groups, 'default') or '0', '^%d+'))
+local found = {}
+local function say(id, words) found[#found + 1] = id .. ' ' .. words end
+for _, id in ipairs(redis.call('ZRANGE', leases, 0, -1)) do
+  if redis.call('ZSCORE', delayed, id) then say(id, 'leased and delayed') end
+  if redis.call('ZSCORE', dead, id) then say(id, 'leased and dead') end
+  if tonumber(id) > cursor then say(id, 'leased and beyond the cursor') end
+  local text = redis.call('HGET', held, id)
+  if not text or string.sub(text, 1, 2) == '0 ' then say(id, 'leased and held by nobody') end
+end
+for _, id in ipairs(redis.call('ZRANGE', delayed, 0, -1)) do
+  if redis.call('ZSCORE', dead, id) then say(id, 'delayed and dead') end
+  if tonumber(id) > cursor then say(id, 'delayed and beyond the cursor') end
+end
+for number = math.max(1, cursor - tonumber(ARGV[1]) + 1), cursor do
+  local id = string.format('%.0f', number)
+  if redis.call('HGET', ARGV[2] .. id, 'status') == 'PENDING' and not redis.call('ZSCORE', leases, id) and
+     not redis.call('ZSCORE', delayed, id) and not redis.call('ZSCORE', dead, id) then
+    say(id, 'in no state')
+  end
+end
+return found
+)";
+
+}  // namespace
+
+StoredState read_stored_state(test::RedisServer& redis) {
+    StoredState state;
+    const auto counter = redis.must({"GET", key("counter", of_type)}).text;
+    state.last_id = counter.empty() ? 0 : std::stoll(counter);
+    const auto group = redis.must({"HGET", key("groups", of_type), "default"}).text;
+    state.cursor = group.empty() ? 0 : std::stoll(group);
+    const Sets sets = read_sets(redis);
+    for (std::int64_t id = 1; id <= state.last_id; ++id) {
+        const auto fields = redis
+                                .must({"HMGET", key("events", of_type + ':' + std::to_string(id)), "payload", "status",
+                                       "handled", "error", "failures"})
+                                .texts();
+        if (!fields[0].empty()) {
+            auto event = read_hash(fields);
+            place(id, state.cursor, sets, event);
+            state.events.emplace(id, std::move(event));
+        }
+    }
+    return state;
+}
+
+std::vector<std::pair<std::int64_t, std::string>> look_for_misplaced(test::RedisServer& redis, int depth) {
+    const auto found = redis.must({"EVAL", misplaced_script, "5", key("leases", of_group), key("delayed", of_group),
+                                   key("dead", of_group), key("held", of_group), key("groups", of_type),
+                                   std::to_string(depth), key("events", of_type + ':')});
+    std::vector<std::pair<std::int64_t, std::string>> all;
+    for (const auto& text : found.texts()) {
+        const auto space = text.find(' ');
+        all.emplace_back(std::stoll(text.substr(0, space)), text.substr(space + 1));
+    }
+    return all;
+}
+
+}  // namespace eventy::ledger

@@ -1,0 +1,36 @@
+// What stands in Redis, read from its keys.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "support/redis_server.hpp"
+
+namespace eventy::ledger {
+
+/// One event, for the one group.
+struct StoredEvent {
+    std::string token = {};
+    std::string status = {};               // the hash's field
+    std::vector<std::string> places = {};  // of beyond, leased, delayed, dead, done: one, if all is well
+    std::string flaw = {};                 // what in the keys contradicts itself
+    std::string handled_by = {};           // the worker that settled it
+    std::int64_t handled_us = 0;           // for how long its handler ran
+    std::string error = {};
+    std::vector<std::string> lost_by = {};  // workers whose lease was lost, from the field `failures`
+};
+
+struct StoredState {
+    std::int64_t last_id = 0, cursor = 0;
+    std::map<std::int64_t, StoredEvent> events = {};  // those of ids 1 to last_id whose hash is there
+};
+
+/// Throws std::runtime_error.
+StoredState read_stored_state(test::RedisServer&);
+
+/// A look at a running system, consistent because it is one script: ids that are in no state or in two, with words.
+/// Looks at the sets and at the `depth` ids up to the cursor.
+std::vector<std::pair<std::int64_t, std::string>> look_for_misplaced(test::RedisServer&, int depth);
+
+}  // namespace eventy::ledger

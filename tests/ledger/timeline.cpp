@@ -1,0 +1,249 @@
+#include "ledger/timeline.hpp"
+
+#include <algorithm>
+#include <tuple>
+
+namespace eventy::ledger {
+
+namespace {
+
+bool is_worker(const std::string& who) { return who.starts_with("w"); }
+
+std::int64_t whole_number(const std::string& text) {
+    try {
+        return std::stoll(text);
+    } catch (const std::exception&) {
+        return 0;
+    }
+}
+
+/// What is left of `spans` without `holes`; both merged.
+std::vector<Span> without(const std::vector<Span>& spans, const std::vector<Span>& holes) {
+    std::vector<Span> left;
+    for (auto span : spans) {
+        for (const auto& hole : holes) {
+            if (hole.to <= span.from || hole.from >= span.to) {
+                continue;
+            }
+            if (hole.from > span.from) {
+                left.push_back({span.from, hole.from});
+            }
+            span.from = std::min(hole.to, span.to);
+        }
+        if (span.from < span.to) {
+            left.push_back(span);
+        }
+    }
+    return left;
+}
+
+}  // namespace
+
+std::vector<Span> merged(std::vector<Span> spans) {
+    std::sort(spans.begin(), spans.end(), [](const Span& a, const Span& b) { return a.from < b.from; });
+    std::vector<Span> all;
+    for (auto& span : spans) {
+        if (!all.empty() && span.from <= all.back().to) {
+            all.back().to = std::max(all.back().to, span.to);
+        } else {
+            all.push_back(std::move(span));
+        }
+    }
+    return all;
+}
+
+Timeline::Timeline(const std::vector<Record>& records, const Terms& terms)
+    : end_(records.empty() ? 0 : records.back().at) {
+    read_lives(records);
+    read_runs(records);
+    read_troubles(records);
+    find_free(terms);
+}
+
+void Timeline::read_lives(const std::vector<Record>& records) {
+    for (const auto& record : records) {
+        if (!is_worker(record.who)) {
+            continue;
+        }
+        if (record.what == What::start) {
+            lives_.try_emplace(record.who);
+        } else if (record.what == What::subscribed) {
+            lives_[record.who].subscribed = record.at;
+        } else if (record.what == What::terminated || record.what == What::ending) {
+            auto& life = lives_[record.who];
+            life.ending = std::min(life.ending, record.at);
+        } else if (record.what == What::killed || (record.what == What::end && record.note == "crashes") ||
+                   record.what == What::exited) {
+            auto& life = lives_[record.who];
+            if (life.died == never) {
+                life.at_once = record.what != What::exited || record.note.starts_with("signal");
+                life.how = record.what == What::killed ? "killed" : record.what == What::end ? "crashed" : record.note;
+            }
+            life.died = std::min(life.died, record.at);
+        }
+    }
+}
+
+void Timeline::read_runs(const std::vector<Record>& records) {
+    std::map<std::tuple<std::string, std::string, std::int64_t>, std::size_t> open;
+    for (const auto& record : records) {
+        const std::tuple key(record.who, record.token, record.epoch);
+        if (record.what == What::start) {
+            open[key] = runs_.size();
+            runs_of_[record.token].push_back(runs_.size());
+            runs_.push_back({.token = record.token,
+                             .worker = record.who,
+                             .worker_id = record.note,
+                             .id = record.id,
+                             .epoch = record.epoch,
+                             .attempt = record.attempt,
+                             .began = record.at});
+        } else if (record.what == What::end) {
+            if (const auto found = open.find(key); found != open.end()) {
+                runs_[found->second].ended = record.at;
+                runs_[found->second].outcome = record.note;
+            }
+        }
+    }
+    for (auto& [token, of_token] : runs_of_) {
+        std::stable_sort(of_token.begin(), of_token.end(),
+                         [this](std::size_t a, std::size_t b) { return runs_[a].epoch < runs_[b].epoch; });
+    }
+}
+
+void Timeline::add_trouble(const std::string& who, Span span) { troubles_[who].push_back(std::move(span)); }
+
+void Timeline::read_troubles(const std::vector<Record>& records) {
+    std::map<std::string, Span> stopped, held;
+    std::optional<Span> away;
+    for (const auto& record : records) {
+        switch (record.what) {
+            case What::stopped: stopped[record.who] = {record.at, never, "was stopped"}; break;
+            case What::continued:
+                if (auto span = stopped.extract(record.who)) {
+                    span.mapped().to = record.at;
+                    add_trouble(record.who, span.mapped());
+                }
+                break;
+            case What::stalled:
+            case What::silenced:
+                held[record.who] = {record.at, never, "its connections were " + std::string(name_of(record.what))};
+                break;
+            case What::flowing:
+                if (auto span = held.extract(record.who)) {
+                    span.mapped().to = record.at;
+                    add_trouble(record.who, span.mapped());
+                }
+                break;
+            case What::starved:
+                add_trouble(record.who, {record.at - whole_number(record.note) * 1000, record.at, starved});
+                break;
+            case What::redis_slow:
+                redis_away_.push_back({record.at - whole_number(record.note) * 1000, record.at, "Redis was slow"});
+                break;
+            case What::redis_killed: away = {record.at, never, "Redis was away"}; break;
+            case What::redis_back:
+                if (away) {
+                    away->to = record.at;
+                    redis_away_.push_back(*away);
+                    away.reset();
+                }
+                break;
+            default: break;
+        }
+    }
+    for (const auto* open : {&stopped, &held}) {
+        for (const auto& [who, span] : *open) {
+            add_trouble(who, span);
+        }
+    }
+    if (away) {
+        redis_away_.push_back(*away);
+    }
+}
+
+std::vector<Span> Timeline::troubles(const std::string& worker, Micros from, Micros to) const {
+    std::vector<Span> found;
+    const auto add = [&](const std::vector<Span>& spans) {
+        for (const auto& span : spans) {
+            if (span.from < to && span.to > from) {
+                found.push_back(span);
+            }
+        }
+    };
+    add(redis_away_);
+    if (const auto own = troubles_.find(worker); own != troubles_.end()) {
+        add(own->second);
+    }
+    return found;
+}
+
+Micros Timeline::troubled_time(const std::string& worker, Micros from, Micros to) const {
+    Micros time = 0;
+    for (const auto& span : merged(troubles(worker, from, to))) {
+        time += std::min(span.to, to) - std::max(span.from, from);
+    }
+    return time;
+}
+
+std::vector<Span> Timeline::free_spans(const std::string& worker, const Life& life, int most_running) const {
+    std::vector<std::pair<Micros, int>> steps;
+    for (const auto& run : runs_) {
+        if (run.worker == worker) {
+            steps.emplace_back(run.began, 1);
+            // What ended may still have to be told to the worker; that is not the ledger's to know.
+            steps.emplace_back(run.ended.value_or(never), -1);
+        }
+    }
+    std::sort(steps.begin(), steps.end());
+    std::vector<Span> full;
+    int running = 0;
+    Micros since = 0;
+    for (const auto& [at, step] : steps) {
+        const bool was_full = running > most_running;
+        running += step;
+        if (!was_full && running > most_running) {
+            since = at;
+        } else if (was_full && running <= most_running) {
+            full.push_back({since, at});
+        }
+    }
+    auto holes = troubles(worker, 0, never);
+    holes.insert(holes.end(), full.begin(), full.end());
+    const Micros to = std::min(life.ending, life.died);
+    return life.subscribed < to ? without({{life.subscribed, to}}, merged(std::move(holes))) : std::vector<Span>();
+}
+
+void Timeline::find_free(const Terms& terms) {
+    for (const auto& [worker, life] : lives_) {
+        free_[worker] = free_spans(worker, life, terms.concurrency - 1);
+        idle_[worker] = free_spans(worker, life, 0);
+        somebody_free_.insert(somebody_free_.end(), free_[worker].begin(), free_[worker].end());
+        somebody_idle_.insert(somebody_idle_.end(), idle_[worker].begin(), idle_[worker].end());
+    }
+    somebody_free_ = merged(std::move(somebody_free_));
+    somebody_idle_ = merged(std::move(somebody_idle_));
+}
+
+Micros Timeline::free_from(const std::string& worker, Micros from, bool idle) const {
+    const auto& all = idle ? idle_ : free_;
+    if (const auto spans = all.find(worker); spans != all.end()) {
+        for (const auto& span : spans->second) {
+            if (span.to > from) {
+                return std::max(span.from, from);
+            }
+        }
+    }
+    return never;
+}
+
+Micros Timeline::somebody_free_since(Micros from, Micros to, bool idle) const {
+    for (const auto& span : idle ? somebody_idle_ : somebody_free_) {
+        if (span.from < to && span.to >= to) {
+            return std::max(span.from, from);
+        }
+    }
+    return to;
+}
+
+}  // namespace eventy::ledger

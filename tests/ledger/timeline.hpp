@@ -1,0 +1,84 @@
+// What the ledger says about when each worker lived, was reachable and had a handler free.
+#pragma once
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ledger/record.hpp"
+#include "ledger/terms.hpp"
+
+namespace eventy::ledger {
+
+struct Span {
+    Micros from = 0, to = 0;  // [from, to)
+    std::string why = {};
+};
+
+/// One call of the handler.
+struct Run {
+    std::string token = {}, worker = {}, worker_id = {};
+    std::int64_t id = 0, epoch = 0;
+    int attempt = 0;
+    Micros began = 0;
+    std::optional<Micros> ended = {};
+    std::string outcome = {};  // the note of `end`
+};
+
+/// A pure function of the ledger's records.
+class Timeline {
+public:
+    static constexpr Micros never = INT64_MAX;
+    static constexpr const char* starved = "the machine did not run it";
+
+    struct Life {
+        Micros subscribed = never;
+        Micros ending = never;  // it takes nothing more from here on
+        Micros died = never;    // by a kill or a crash
+        bool at_once = false;   // `died` says a death without a word
+        std::string how = {};
+    };
+
+    /// `records` by time.
+    Timeline(const std::vector<Record>& records, const Terms&);
+
+    const std::map<std::string, Life>& workers() const { return lives_; }
+    const std::vector<Run>& runs() const { return runs_; }
+    /// Of a token, by epoch.
+    const std::map<std::string, std::vector<std::size_t>>& runs_of() const { return runs_of_; }
+    const std::vector<Span>& redis_away() const { return redis_away_; }
+    Micros end() const { return end_; }
+
+    /// Why the worker could not reach Redis, or did not run, in this time: Redis away, stopped, starved, held bytes.
+    std::vector<Span> troubles(const std::string& worker, Micros from, Micros to) const;
+    /// For how long, all together.
+    Micros troubled_time(const std::string& worker, Micros from, Micros to) const;
+
+    /// The first moment from `from` on at which the worker lives, is reachable, and has a handler free; with `idle`,
+    /// all of them.
+    Micros free_from(const std::string& worker, Micros from, bool idle = false) const;
+    /// The beginning of the last time in [from, to) that reaches up to `to` and in which some worker was always free.
+    Micros somebody_free_since(Micros from, Micros to, bool idle = false) const;
+
+private:
+    void read_lives(const std::vector<Record>&);
+    void read_runs(const std::vector<Record>&);
+    void read_troubles(const std::vector<Record>&);
+    void find_free(const Terms&);
+    std::vector<Span> free_spans(const std::string& worker, const Life&, int most_running) const;
+    void add_trouble(const std::string& who, Span span);
+
+    std::map<std::string, Life> lives_;
+    std::vector<Run> runs_;
+    std::map<std::string, std::vector<std::size_t>> runs_of_;
+    std::map<std::string, std::vector<Span>> troubles_;
+    std::vector<Span> redis_away_;
+    std::map<std::string, std::vector<Span>> free_, idle_;  // of each worker
+    std::vector<Span> somebody_free_, somebody_idle_;
+    Micros end_ = 0;
+};
+
+/// Sorted, and those that meet or overlap made one; the words of the first are kept.
+std::vector<Span> merged(std::vector<Span>);
+
+}  // namespace eventy::ledger
