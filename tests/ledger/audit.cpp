@@ -48,9 +48,13 @@ private:
                 default: break;
             }
             switch (record.what) {
+                case What::terminated:
+                    if (record.note != end_of_run) {
+                        ++verdict_.faults["terminated"];
+                    }
+                    break;
                 case What::killed:
                 case What::stopped:
-                case What::terminated:
                 case What::cut:
                 case What::stalled:
                 case What::silenced:

@@ -49,6 +49,7 @@ public:
         // The library catches both in a program that also has the worker's role.
         std::signal(SIGINT, [](int) { interrupted = 1; });
         std::signal(SIGTERM, [](int) { interrupted = 1; });
+        set_logger([](LogLevel, std::string_view) {});  // the feeder loses its connections all the time
         start_all();
         for (const auto& fault : plan_) {
             live_until([&] { return Clock::now() >= begin_ + fault.at + delay_; });
@@ -217,7 +218,7 @@ private:
         ending_ = true;
         timers_.clear();
         for (const auto& [name, slot] : slots_) {
-            slot->terminate();
+            slot->terminate(end_of_run);
         }
         const auto last = Clock::now() + 30s;
         live_until([&] {

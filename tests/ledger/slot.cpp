@@ -74,9 +74,9 @@ void Slot::kill9() {
     }
 }
 
-void Slot::terminate() {
+void Slot::terminate(const std::string& why) {
     if (process_ && !stopped_ && !is_publisher()) {
-        write(What::terminated);
+        write(What::terminated, why);
         process_->signal(SIGTERM);
     }
 }

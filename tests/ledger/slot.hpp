@@ -32,7 +32,7 @@ public:
     bool has_published() const { return !is_publisher() || done_; }
 
     void kill9();
-    void terminate();
+    void terminate(const std::string& why = {});
     void cut();
     /// The number of the process, for the call that ends it; nothing when nothing was done.
     std::optional<int> stop();

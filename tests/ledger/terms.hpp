@@ -18,6 +18,9 @@ inline constexpr const char* key_prefix = "ledger";
 /// Its events are published so that every worker has something to do when Redis returns; their handlers are plain.
 inline constexpr std::string_view feeder = "feed";
 
+/// The note of the SIGTERM that is no fault.
+inline constexpr const char* end_of_run = "the end";
+
 struct Terms {
     std::chrono::milliseconds lease{2000};
     std::chrono::milliseconds handler_timeout{3000};

@@ -7,6 +7,9 @@ namespace eventy::ledger {
 
 namespace {
 
+// All handlers of all workers busy for a moment is no excuse.
+constexpr Micros longest_break = 250000;
+
 bool is_worker(const std::string& who) { return who.starts_with("w"); }
 
 std::int64_t whole_number(const std::string& text) {
@@ -39,11 +42,11 @@ std::vector<Span> without(const std::vector<Span>& spans, const std::vector<Span
 
 }  // namespace
 
-std::vector<Span> merged(std::vector<Span> spans) {
+std::vector<Span> merged(std::vector<Span> spans, Micros gap) {
     std::sort(spans.begin(), spans.end(), [](const Span& a, const Span& b) { return a.from < b.from; });
     std::vector<Span> all;
     for (auto& span : spans) {
-        if (!all.empty() && span.from <= all.back().to) {
+        if (!all.empty() && span.from <= all.back().to + gap) {
             all.back().to = std::max(all.back().to, span.to);
         } else {
             all.push_back(std::move(span));
@@ -221,8 +224,8 @@ void Timeline::find_free(const Terms& terms) {
         somebody_free_.insert(somebody_free_.end(), free_[worker].begin(), free_[worker].end());
         somebody_idle_.insert(somebody_idle_.end(), idle_[worker].begin(), idle_[worker].end());
     }
-    somebody_free_ = merged(std::move(somebody_free_));
-    somebody_idle_ = merged(std::move(somebody_idle_));
+    somebody_free_ = merged(std::move(somebody_free_), longest_break);
+    somebody_idle_ = merged(std::move(somebody_idle_), longest_break);
 }
 
 Micros Timeline::free_from(const std::string& worker, Micros from, bool idle) const {

@@ -57,7 +57,8 @@ public:
     /// The first moment from `from` on at which the worker lives, is reachable, and has a handler free; with `idle`,
     /// all of them.
     Micros free_from(const std::string& worker, Micros from, bool idle = false) const;
-    /// The beginning of the last time in [from, to) that reaches up to `to` and in which some worker was always free.
+    /// The beginning of the last time in [from, to) that reaches up to `to` and in which some worker was free without a
+    /// break of over 250 ms.
     Micros somebody_free_since(Micros from, Micros to, bool idle = false) const;
 
 private:
@@ -78,7 +79,7 @@ private:
     Micros end_ = 0;
 };
 
-/// Sorted, and those that meet or overlap made one; the words of the first are kept.
-std::vector<Span> merged(std::vector<Span>);
+/// Sorted, and those that meet or overlap, or are no more than `gap` apart, made one; the words of the first are kept.
+std::vector<Span> merged(std::vector<Span>, Micros gap = 0);
 
 }  // namespace eventy::ledger
