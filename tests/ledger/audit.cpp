@@ -93,6 +93,9 @@ private:
         for (const auto& token : unknown_) {
             verdict_.unknown_there += ids_.contains(token) ? 1 : 0;
         }
+        for (const auto& [token, at] : intended_) {
+            verdict_.never_told += acked_.contains(token) || unknown_.contains(token) || !ids_.contains(token) ? 0 : 1;
+        }
         for (const auto& [token, record] : acked_) {
             const auto ids = ids_.find(token);
             if (ids != ids_.end()) {

@@ -51,7 +51,7 @@ struct Longest {
 };
 
 struct Verdict {
-    std::int64_t acked = 0, unknown = 0, unknown_there = 0, stored = 0;
+    std::int64_t acked = 0, unknown = 0, unknown_there = 0, never_told = 0, stored = 0;
     std::int64_t processed = 0, given_up = 0, unfinished = 0;
     std::int64_t lost_with_redis = 0;  // within what the fsync setting allows
     Micros lost_oldest = 0;            // how long before the kill the oldest of them was confirmed

@@ -11,8 +11,16 @@ Conduct conduct_for(std::uint64_t seed, std::string_view token, int attempt, std
     if (token.starts_with(feeder)) {
         return Conduct::quick;
     }
-    if (draw(seed, token) % 4000 == 0) {
+    // Slow for every worker, so that a zombie meets the one who has its event now.
+    const auto of_token = draw(seed, token);
+    if (of_token % 4000 == 0) {
         return Conduct::kills_always;
+    }
+    if (of_token % 10000 < 150) {
+        return Conduct::slow_to_the_end;
+    }
+    if (of_token % 10000 < 250) {
+        return Conduct::slow;
     }
     const std::string words = std::string(token) + ' ' + std::to_string(attempt) + ' ' + std::string(worker);
     // Of 10,000.
@@ -35,9 +43,6 @@ Conduct conduct_for(std::uint64_t seed, std::string_view token, int attempt, std
     }
     if (falls_into(6)) {
         return Conduct::hangs_deaf;
-    }
-    if (falls_into(200)) {
-        return Conduct::slow;
     }
     return Conduct::quick;
 }

@@ -7,8 +7,10 @@ namespace eventy::ledger {
 
 enum class Conduct {
     quick,
-    slow,   // up to 1.2 s, with fenced calls in between
-    fails,  // throws
+    slow_to_the_end,  // up to 2.4 s, and then it returns at once: also where it was stopped and has lost its lease
+                      // meanwhile
+    slow,             // up to 1.2 s, with fenced calls in between
+    fails,            // throws
     asks_for_retry,
     rejects,
     hangs,         // until its stop token fires

@@ -96,7 +96,7 @@ TEST(LedgerConduct, IsTheSameForTheSameSeedAndOfEachKind) {
             EXPECT_EQ(conduct_for(1, token, 3, "w4.9"), Conduct::kills_always);
         }
     }
-    EXPECT_EQ(kinds.size(), 9U);
+    EXPECT_EQ(kinds.size(), 10U);
     EXPECT_EQ(conduct_for(1, "feed-1", 1, "w1.1"), Conduct::quick);
 }
 

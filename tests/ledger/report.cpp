@@ -64,6 +64,7 @@ std::string make_table(const Verdict& verdict, const Terms& terms) {
     count("events acknowledged to publishers", verdict.acked);
     count("calls with an unknown outcome (timeout)", verdict.unknown);
     count("  of them in the queue", verdict.unknown_there);
+    count("in the queue, of publishers killed before they knew it", verdict.never_told);
     count("events in Redis", verdict.stored);
     count("processed", verdict.processed);
     count("given up as ERROR (failed attempts, lost leases)", verdict.given_up);

@@ -56,7 +56,10 @@ private:
         const auto drawn = draw(options_.seed, about.token);
         switch (conduct_for(options_.seed, about.token, about.attempt, options_.name)) {
             case Conduct::quick: std::this_thread::sleep_for(quick_time(about, drawn)); return;
-            case Conduct::slow: slowly(about, context, std::chrono::milliseconds(100 + drawn % 500)); return;
+            case Conduct::slow_to_the_end:
+                std::this_thread::sleep_for(std::chrono::milliseconds(400 + drawn / 10000 % 2000));
+                return;
+            case Conduct::slow: slowly(about, context, std::chrono::milliseconds(100 + drawn / 10000 % 500)); return;
             case Conduct::fails: throw std::runtime_error("as the seed wants it");
             case Conduct::asks_for_retry: throw Retry{std::chrono::milliseconds(drawn % 300), "as the seed wants it"};
             case Conduct::rejects: throw Reject{"as the seed wants it"};
