@@ -269,8 +269,19 @@ private:
 
     // -- handled again ------------------------------------------------------------------------------------------------
 
+    /// When the handler's worker can have known of its end: `end` is written before the handler returns, and a process
+    /// that is stopped just then returns when it goes on.
+    Micros returned(const Run& run) const {
+        constexpr Micros just_then = 100000;
+        Micros at = run.ended.value_or(timeline_.end());
+        for (const auto& span : timeline_.troubles(run.worker, at, at + just_then)) {
+            at = span.why == Timeline::stopped || span.why == Timeline::starved ? std::max(at, span.to) : at;
+        }
+        return at;
+    }
+
     bool counts_as_failed(const Run& run) const {
-        const Micros ran = run.ended.value_or(timeline_.end()) - run.began;
+        const Micros ran = returned(run) - run.began;
         return run.outcome.starts_with("throws") || run.outcome == "asks for a retry" || run.outcome == "rejects" ||
                ran >= micros(terms_.handler_timeout);
     }

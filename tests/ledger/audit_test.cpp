@@ -288,6 +288,24 @@ TEST_F(AuditTest, AnAttemptThatRisesWithoutAFailureIsFound) {
     expect_broken(Must::all_explained);
 }
 
+TEST_F(AuditTest, AHandlerThatWasStoppedBeforeItCouldReturnHasRunForSoLong) {
+    publish(400, "p1-3", 3);
+    start(5000, "w2.1", 3, 5000);
+    end(5003, "w2.1", 3, 5000, "ok");
+    at(5004, "w2.1", What::stopped);
+    at(8900, "w2.1", What::continued);
+    at(0, "w3.1", What::subscribed);
+    start(9000, "w3.1", 3, 9000, 2);
+    end(9010, "w3.1", 3, 9000, "ok", 2);
+    processed(3, "w3.1");
+    expect_all_well();
+    EXPECT_EQ(judge().reasons.at("failed attempt"), 1);
+    for (auto& record : evidence_.records) {
+        record.at = record.what == What::stopped ? 5400000 : record.at;
+    }
+    expect_broken(Must::all_explained);
+}
+
 TEST_F(AuditTest, TheSameEpochTwiceIsFound) {
     publish(400, "p1-3", 3);
     start(500, "w2.1", 3, 2500);

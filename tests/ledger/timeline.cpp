@@ -117,13 +117,13 @@ void Timeline::read_runs(const std::vector<Record>& records) {
 void Timeline::add_trouble(const std::string& who, Span span) { troubles_[who].push_back(std::move(span)); }
 
 void Timeline::read_troubles(const std::vector<Record>& records) {
-    std::map<std::string, Span> stopped, held;
+    std::map<std::string, Span> halted, held;
     std::optional<Span> away;
     for (const auto& record : records) {
         switch (record.what) {
-            case What::stopped: stopped[record.who] = {record.at, never, "was stopped"}; break;
+            case What::stopped: halted[record.who] = {record.at, never, stopped}; break;
             case What::continued:
-                if (auto span = stopped.extract(record.who)) {
+                if (auto span = halted.extract(record.who)) {
                     span.mapped().to = record.at;
                     add_trouble(record.who, span.mapped());
                 }
@@ -155,7 +155,7 @@ void Timeline::read_troubles(const std::vector<Record>& records) {
             default: break;
         }
     }
-    for (const auto* open : {&stopped, &held}) {
+    for (const auto* open : {&halted, &held}) {
         for (const auto& [who, span] : *open) {
             add_trouble(who, span);
         }

@@ -29,6 +29,7 @@ struct Run {
 class Timeline {
 public:
     static constexpr Micros never = INT64_MAX;
+    static constexpr const char* stopped = "was stopped";
     static constexpr const char* starved = "the machine did not run it";
 
     struct Life {
