@@ -15,10 +15,22 @@ constexpr Micros second = 1000000;
 
 Micros micros(std::chrono::milliseconds time) { return std::chrono::microseconds(time).count(); }
 
+std::set<std::string> in_danger(const Evidence& evidence) {
+    std::set<std::string> tokens;
+    for (const auto& [id, event] : evidence.stored.events) {
+        if (static_cast<int>(event.lost_by.size()) + 1 >= evidence.terms.max_lost_leases) {
+            tokens.insert(event.token);
+        }
+    }
+    return tokens;
+}
+
 class Auditor {
 public:
     explicit Auditor(const Evidence& evidence)
-        : evidence_(evidence), terms_(evidence.terms), timeline_(evidence.records, evidence.terms) {}
+        : evidence_(evidence),
+          terms_(evidence.terms),
+          timeline_(evidence.records, evidence.terms, in_danger(evidence)) {}
 
     Verdict run() {
         read_records();

@@ -369,6 +369,19 @@ TEST_F(AuditTest, ItIsMeasuredFromTheFirstFreeWorker) {
     EXPECT_EQ(judge().after_death.at_once, 0);
 }
 
+TEST_F(AuditTest, AWorkerThatRunsAnEventInDangerIsNotFree) {
+    remove_runs_of("w2.1");
+    start(3400, "w2.1", 2, 3000);
+    end(3410, "w2.1", 2, 3000, "ok");
+    publish(20, "p1-3", 3);
+    start(250, "w2.1", 3, 2500);
+    end(3390, "w2.1", 3, 2500, "ok");
+    processed(3, "w2.1");
+    expect_broken(Must::death_in_time);
+    evidence_.stored.events[3].lost_by = {"somebody", "somebody else"};
+    expect_all_well();
+}
+
 TEST_F(AuditTest, AWorkerThatReturnsTooLateIsFound) {
     at(10000, "redis", What::redis_killed);
     at(11000, "redis", What::redis_back);

@@ -12,7 +12,7 @@ namespace eventy::ledger {
 struct Options {
     std::uint64_t seed = 0;
     int seconds = 60;
-    int events = 20000;
+    int events = 12000;
     int publishers = 3;
     int workers = 4;
     bool everysec = false;

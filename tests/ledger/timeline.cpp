@@ -55,8 +55,8 @@ std::vector<Span> merged(std::vector<Span> spans, Micros gap) {
     return all;
 }
 
-Timeline::Timeline(const std::vector<Record>& records, const Terms& terms)
-    : end_(records.empty() ? 0 : records.back().at) {
+Timeline::Timeline(const std::vector<Record>& records, const Terms& terms, std::set<std::string> in_danger)
+    : in_danger_(std::move(in_danger)), end_(records.empty() ? 0 : records.back().at) {
     read_lives(records);
     read_runs(records);
     read_troubles(records);
@@ -193,9 +193,10 @@ std::vector<Span> Timeline::free_spans(const std::string& worker, const Life& li
     std::vector<std::pair<Micros, int>> steps;
     for (const auto& run : runs_) {
         if (run.worker == worker) {
-            steps.emplace_back(run.began, 1);
+            const int takes = in_danger_.contains(run.token) ? most_running + 1 : 1;
+            steps.emplace_back(run.began, takes);
             // What ended may still have to be told to the worker; that is not the ledger's to know.
-            steps.emplace_back(run.ended.value_or(never), -1);
+            steps.emplace_back(run.ended.value_or(never), -takes);
         }
     }
     std::sort(steps.begin(), steps.end());
@@ -217,10 +218,28 @@ std::vector<Span> Timeline::free_spans(const std::string& worker, const Life& li
     return life.subscribed < to ? without({{life.subscribed, to}}, merged(std::move(holes))) : std::vector<Span>();
 }
 
+std::vector<Span> Timeline::times_of_draining(const Terms& terms) const {
+    const Micros lease = std::chrono::microseconds(terms.lease).count();
+    std::vector<Span> spans;
+    for (const auto& token : in_danger_) {
+        const auto found = runs_of_.find(token);
+        for (std::size_t i = 1; found != runs_of_.end() && i < found->second.size(); ++i) {
+            const Micros lost = runs_[found->second[i - 1]].began + lease, again = runs_[found->second[i]].began;
+            if (lost + lease < again) {
+                spans.push_back({lost + lease, again});
+            }
+        }
+    }
+    return merged(std::move(spans));
+}
+
 void Timeline::find_free(const Terms& terms) {
+    const auto draining = times_of_draining(terms);
     for (const auto& [worker, life] : lives_) {
-        free_[worker] = free_spans(worker, life, terms.concurrency - 1);
         idle_[worker] = free_spans(worker, life, 0);
+        auto free = without(free_spans(worker, life, terms.concurrency - 1), draining);
+        free.insert(free.end(), idle_[worker].begin(), idle_[worker].end());
+        free_[worker] = merged(std::move(free));
         somebody_free_.insert(somebody_free_.end(), free_[worker].begin(), free_[worker].end());
         somebody_idle_.insert(somebody_idle_.end(), idle_[worker].begin(), idle_[worker].end());
     }

@@ -2,6 +2,7 @@
 #pragma once
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -40,8 +41,10 @@ public:
         std::string how = {};
     };
 
-    /// `records` by time.
-    Timeline(const std::vector<Record>& records, const Terms&);
+    /// `records` by time. `in_danger`: tokens of events that came to be one lost lease short of the limit. A worker
+    /// that runs one takes nothing else; where one has waited for a lease's time, workers that hold something take
+    /// nothing until they hold nothing.
+    Timeline(const std::vector<Record>& records, const Terms&, std::set<std::string> in_danger = {});
 
     const std::map<std::string, Life>& workers() const { return lives_; }
     const std::vector<Run>& runs() const { return runs_; }
@@ -67,6 +70,7 @@ private:
     void read_runs(const std::vector<Record>&);
     void read_troubles(const std::vector<Record>&);
     void find_free(const Terms&);
+    std::vector<Span> times_of_draining(const Terms&) const;
     std::vector<Span> free_spans(const std::string& worker, const Life&, int most_running) const;
     void add_trouble(const std::string& who, Span span);
 
@@ -75,6 +79,7 @@ private:
     std::map<std::string, std::vector<std::size_t>> runs_of_;
     std::map<std::string, std::vector<Span>> troubles_;
     std::vector<Span> redis_away_;
+    std::set<std::string> in_danger_;
     std::map<std::string, std::vector<Span>> free_, idle_;  // of each worker
     std::vector<Span> somebody_free_, somebody_idle_;
     Micros end_ = 0;
