@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <utility>
 
 namespace eventy::ledger {
 
@@ -68,8 +69,20 @@ std::optional<Record> parse_line(std::string_view line) {
     return record;
 }
 
+// Not std::stable_sort: what libstdc++ 12 makes of it, clang 19 warns of.
 void sort_by_time(std::vector<Record>& records) {
-    std::stable_sort(records.begin(), records.end(), [](const Record& a, const Record& b) { return a.at < b.at; });
+    std::vector<std::pair<Micros, std::size_t>> order;
+    order.reserve(records.size());
+    for (std::size_t i = 0; i < records.size(); ++i) {
+        order.emplace_back(records[i].at, i);
+    }
+    std::sort(order.begin(), order.end());
+    std::vector<Record> sorted;
+    sorted.reserve(records.size());
+    for (const auto& [at, index] : order) {
+        sorted.push_back(std::move(records[index]));
+    }
+    records = std::move(sorted);
 }
 
 }  // namespace eventy::ledger

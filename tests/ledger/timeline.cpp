@@ -109,8 +109,9 @@ void Timeline::read_runs(const std::vector<Record>& records) {
         }
     }
     for (auto& [token, of_token] : runs_of_) {
-        std::stable_sort(of_token.begin(), of_token.end(),
-                         [this](std::size_t a, std::size_t b) { return runs_[a].epoch < runs_[b].epoch; });
+        std::sort(of_token.begin(), of_token.end(), [this](std::size_t a, std::size_t b) {
+            return std::pair(runs_[a].epoch, a) < std::pair(runs_[b].epoch, b);
+        });
     }
 }
 
