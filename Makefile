@@ -11,6 +11,8 @@ WERROR ?= OFF
 CCACHE := $(if $(shell command -v ccache),-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 CONFIGURE = cmake --log-level=WARNING -DEVENTY_WARNINGS_AS_ERRORS=$(WERROR) $(CCACHE)
 
+FUZZ_SECONDS ?= 10
+
 .PHONY: build demo test ledger asan tsan clang fuzz bench format lint install clean help
 .DEFAULT_GOAL := build
 
@@ -37,8 +39,6 @@ ledger: ## the proof: a minute of kills, cuts and crashes, then every event is a
 	@cmake --build --preset release --target eventy_ledger
 	@build/release/tests/ledger/eventy_ledger $(LEDGER)
 
-asan tsan: ## the tests under AddressSanitizer and UBSan, or ThreadSanitizer
-	@scripts/install-packages.sh build test
 asan tsan: ## the tests under AddressSanitizer and UBSan (by clang 19), or ThreadSanitizer
 	@scripts/install-packages.sh build test ci
 	@$(CONFIGURE) --preset $@

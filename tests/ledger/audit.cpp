@@ -11,10 +11,6 @@ namespace eventy::ledger {
 
 namespace {
 
-constexpr Micros second = 1000000;
-
-Micros micros(std::chrono::milliseconds time) { return std::chrono::microseconds(time).count(); }
-
 std::set<std::string> in_danger(const Evidence& evidence) {
     std::set<std::string> tokens;
     for (const auto& [id, event] : evidence.stored.events) {

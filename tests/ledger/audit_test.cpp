@@ -9,8 +9,6 @@ namespace eventy::ledger {
 
 namespace {
 
-constexpr Micros second = 1000000;
-
 /// Evidence of a run in which all is well, to be spoiled: event 1 of token p1-1, published by p1.1 and processed once
 /// by w1.1; event 2, handled by w1.1 until it is killed, and then by w2.1. Times in ms.
 class AuditTest : public testing::Test {

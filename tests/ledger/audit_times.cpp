@@ -6,10 +6,6 @@ namespace eventy::ledger {
 
 namespace {
 
-constexpr Micros second = 1000000;
-
-Micros micros(std::chrono::milliseconds time) { return std::chrono::microseconds(time).count(); }
-
 class TimeCheck {
 public:
     TimeCheck(const Evidence& evidence, const Timeline& timeline, Verdict& verdict)

@@ -11,6 +11,8 @@ namespace eventy::ledger {
 
 /// Microseconds of the machine's steady clock, which all processes of a machine share.
 using Micros = std::int64_t;
+inline constexpr Micros second = 1000000;
+inline Micros micros(std::chrono::milliseconds time) { return std::chrono::microseconds(time).count(); }
 
 Micros steady_micros();
 

@@ -10,8 +10,6 @@ namespace eventy::ledger {
 
 namespace {
 
-constexpr Micros second = 1000000;
-
 constexpr std::array<std::string_view, musts> names_of_musts = {
     "an event was lost",
     "an event stands in the queue twice",
