@@ -8,6 +8,7 @@
 #include <eventy/memory.hpp>
 #include <eventy/redis.hpp>
 #include <eventy/retry.hpp>
+#include <eventy/termination.hpp>
 #include <memory>
 #include <optional>
 #include <string>
@@ -118,3 +119,5 @@ private:
 };
 
 }  // namespace eventy
+
+#include <eventy/manager.hpp>

@@ -599,8 +599,8 @@ bool QueueCore::close(milliseconds timeout) {
 
 void QueueCore::last_handle_gone() {
     if (RunningScope::inside(this)) {
-        log(LogLevel::info, "the last handle of " + context_->describe() +
-                                " was dropped in one of its own handlers; it closes in the background");
+        log(LogLevel::warning, "the last handle of " + context_->describe() +
+                                   " was dropped in one of its own handlers; it closes in the background");
         begin_close();
         return;
     }

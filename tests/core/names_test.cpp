@@ -38,6 +38,9 @@ TEST(Names, SaysWhatIsWrongWithAName) {
               std::string::npos);
     EXPECT_NE(refusal([] { check_event_type("a:b"); }).find("contains ':'"), std::string::npos);
     EXPECT_NE(refusal([] { check_group("g{1}"); }).find("contains '{'"), std::string::npos);
+    EXPECT_NE(refusal([] { check_event_type(std::string(201, 'x')); }).find("has 201 bytes; at most 200"),
+              std::string::npos);
+    EXPECT_NE(refusal([] { check_prefix("a\tb"); }).find("\"a\\x09b\""), std::string::npos);
     EXPECT_NE(refusal([] { check_event_type("a\nb"); }).find("\"a\\x0ab\""), std::string::npos);
     EXPECT_NE(refusal([] { check_event_type(std::string_view("a\0b", 3)); }).find("control character"),
               std::string::npos);

@@ -46,7 +46,7 @@ std::vector<Span> merged(std::vector<Span> spans, Micros gap) {
     std::sort(spans.begin(), spans.end(), [](const Span& a, const Span& b) { return a.from < b.from; });
     std::vector<Span> all;
     for (auto& span : spans) {
-        if (!all.empty() && span.from <= all.back().to + gap) {
+        if (!all.empty() && span.from - gap <= all.back().to) {
             all.back().to = std::max(all.back().to, span.to);
         } else {
             all.push_back(std::move(span));

@@ -81,6 +81,9 @@ TEST_F(LookCommand, GetOfSeveralSaysWhichAreNotThere) {
     EXPECT_EQ(eventy({"get", "T"}).code, 2);
     EXPECT_EQ(eventy({"get", "T", "x"}).code, 2);
     EXPECT_EQ(eventy({"get", "T", "0"}).code, 2);
+    const auto too_large = eventy({"get", "T", "99999999999999999999"});
+    EXPECT_EQ(too_large.code, 2) << too_large.err;
+    EXPECT_LT(eventy({"get", "T", "x"}).err.size(), 200U) << "a message for people";
 }
 
 TEST_F(LookCommand, PayloadsThatAreNoJsonAreShownAsWhatTheyAre) {

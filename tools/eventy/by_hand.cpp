@@ -146,7 +146,7 @@ CLI::App* add(CommandLine& line, const std::shared_ptr<ByHand>& options, const D
                      "\n--all without --yes says how many events it would be and changes nothing. An id that is not\n"
                      "there, because it never was or expired, is said on stderr, and the exit code is 1.");
     sub->add_option("TYPE", options->type, "the event type")->required();
-    sub->add_option("ID", options->ids, "ids of events")->check(CLI::PositiveNumber);
+    sub->add_option("ID", options->ids, "ids of events")->check(positive());
     auto* const all = sub->add_flag("--all", options->all, "instead of ids: all that match");
     add_time(sub, "--since", options->filter.created_at_min, "with --all: created then or later: ISO 8601, or -15m")
         ->needs(all);

@@ -1,6 +1,8 @@
 #include "command.hpp"
 
+#include <cstdint>
 #include <eventy/serializer.hpp>
+#include <limits>
 
 #include "time_words.hpp"
 
@@ -58,6 +60,12 @@ CLI::App* CommandLine::add(const std::string& name, const std::string& what, Com
         sub->add_flag("--json", common.json, "print JSON, one object a line");
     }
     return sub;
+}
+
+CLI::Validator positive() {
+    // Not CLI::PositiveNumber, whose messages write out the largest double. What is too large is read as the largest.
+    CLI::Validator validator = CLI::Range(std::int64_t{1}, std::numeric_limits<std::int64_t>::max() - 1);
+    return validator.description("POSITIVE");
 }
 
 CLI::Option* add_duration(CLI::App* app, const std::string& name, milliseconds& value, const std::string& what) {

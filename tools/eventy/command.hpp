@@ -3,6 +3,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <CLI/Validators.hpp>
 #include <eventy/queue.hpp>
 #include <functional>
 #include <stdexcept>
@@ -59,6 +60,9 @@ struct CommandLine {
     CLI::App* add(const std::string& name, const std::string& what, Common& common, const std::string& examples,
                   const std::string& notes = {}, bool prints_data = true);
 };
+
+/// A whole number from 1 on.
+CLI::Validator positive();
 
 /// Options whose value is a duration or a time; a wrong one is a usage error that names the option.
 CLI::Option* add_duration(CLI::App*, const std::string& name, milliseconds&, const std::string& what);

@@ -74,7 +74,7 @@ void add_get(CommandLine& line) {
                                    "eventy get Earthquake 1\n"
                                    "eventy get Earthquake 1 2 3 --json");
     sub->add_option("TYPE", options->type, "the event type")->required();
-    sub->add_option("ID", options->ids, "ids of events")->required()->check(CLI::PositiveNumber);
+    sub->add_option("ID", options->ids, "ids of events")->required()->check(positive());
     sub->callback([&line, options] { line.run = [options] { return run(*options); }; });
 }
 

@@ -106,7 +106,7 @@ void add_tail(CommandLine& line) {
                  "Where something may be missing, because the connection was lost and is back, a line on\n"
                  "stderr says so; with --json that is {\"gap\": true, \"at\": \"...\"} on stdout.");
     sub->add_option("TYPE", options->type, "the event type")->required();
-    sub->add_option("--count", options->count, "end after so many")->check(CLI::PositiveNumber);
+    sub->add_option("--count", options->count, "end after so many")->check(positive());
     sub->add_flag("--payload", options->payload, "show the payloads too");
     sub->callback([&line, options] { line.run = [options] { return run(*options); }; });
 }

@@ -132,7 +132,7 @@ void add_work(CommandLine& line) {
     sub->add_option("--group", options->limits.group, "each group processes every event once")->capture_default_str();
     auto* const once = sub->add_flag("--once", options->limits.once, "end when the events of now are done");
     sub->add_option("--count", options->limits.count, "end after so many events; each attempt counts")
-        ->check(CLI::PositiveNumber)
+        ->check(positive())
         ->excludes(once);
     add_drain(sub, options->limits.drain);
     add_duration(sub, "--ttl", options->needs.ttl, "how long a failed event is kept [1d]");
