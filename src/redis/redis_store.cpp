@@ -50,23 +50,23 @@ RedisStore::~RedisStore() {
 }
 
 void RedisStore::run(ScriptCall call, Deadline deadline, std::function<void(const Failure&)> failed, Handler done) {
-    runner_.run(
-        std::move(call), deadline,
-        [this, script = call.script, failed = std::move(failed), done = std::move(done)](detail::Result<Reply> result) {
-            if (!result.ok()) {
-                failed(result.failure());
-                return;
-            }
-            Reply& reply = result.value();
-            if (reply.items.size() >= 2) {
-                heard(reply.items[0]);
-            }
-            try {
-                done(reply);
-            } catch (const std::out_of_range&) {  // by what takes the reply apart: nobody was told yet
-                failed(runner_.not_understood(*script));
-            }
-        });
+    const Script* const script = call.script;
+    runner_.run(std::move(call), deadline,
+                [this, script, failed = std::move(failed), done = std::move(done)](detail::Result<Reply> result) {
+                    if (!result.ok()) {
+                        failed(result.failure());
+                        return;
+                    }
+                    Reply& reply = result.value();
+                    if (reply.items.size() >= 2) {
+                        heard(reply.items[0]);
+                    }
+                    try {
+                        done(reply);
+                    } catch (const std::out_of_range&) {  // by what takes the reply apart: nobody was told yet
+                        failed(runner_.not_understood(*script));
+                    }
+                });
 }
 
 /// `gen` is made together with the data, so another one means other data.
