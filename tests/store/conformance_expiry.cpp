@@ -133,6 +133,26 @@ TEST_P(StoreConformance, AnExpiredEventWhoseLeaseRanOutIsCountedAndNotTaken) {
     }
 }
 
+TEST_P(StoreConformance, ExpiredEventsThatAreStillLeasedDoNotHideOlderOnesFromASearch) {
+    for (milliseconds ttl = 50ms;; ttl *= 2) {
+        ASSERT_LT(ttl, patience);
+        next_queue();
+        const auto session = open();
+        session->publish_one("old, and lives on");
+        session->publish({"new", "new", "new"}, ttl);
+        if (session->take(4).events.size() < 4) {
+            continue;  // too slow for this TTL
+        }
+        bed().pass(ttl + doomed_for);
+        ASSERT_TRUE(eventually(*session, [&] { return session->count() == 1; })) << session->count();
+        session->publish_one("still waits");
+        const SearchReply page = session->search({{.status = EventStatus::processing}, std::nullopt, 1});
+        EXPECT_EQ(ids_of(page.events), std::vector<EventId>{1});
+        EXPECT_FALSE(page.next_before_us);
+        return;
+    }
+}
+
 TEST_P(StoreConformance, ADeadEventIsCountedAsErrorUntilItExpiresAndThenIsGone) {
     for (milliseconds ttl = 50ms;; ttl *= 2) {
         ASSERT_LT(ttl, patience);

@@ -158,9 +158,10 @@ local function walk_processed(group)
   end
 end
 
--- Moves the `most` largest numbers to the front, in no order (Hoare's selection: sorting all would cost ten times that).
-local function select_largest(numbers, most)
-  local low, high = 1, #numbers
+-- Moves the largest `count` of numbers[first...] to its front, in no order (Hoare's selection: sorting all would cost ten
+-- times that).
+local function select_largest(numbers, first, count)
+  local low, high, last = first, #numbers, first + count - 1
   while low < high do
     local pivot, i, j = numbers[math.floor((low + high) / 2)], low, high
     while i <= j do
@@ -171,25 +172,28 @@ local function select_largest(numbers, most)
         i, j = i + 1, j - 1
       end
     end
-    if most <= j then high = j elseif most >= i then low = i else return end
+    if last <= j then high = j elseif last >= i then low = i else return end
   end
 end
 
--- PROCESSING of one group, by id: the newest first.
+-- PROCESSING of one group, by id: the newest first. Leases of events that are gone stand among them until a take meets
+-- them: they are passed over, however many, so that the page never ends at one.
 local function walk_leased(group)
   local ids = leased_ids(index, group, from, to)
-  local most = math.min(#ids, limit + 1, 2001)
-  if most < #ids then select_largest(ids, most) end
-  local page = {}
-  for i = 1, most do page[i] = ids[i] end
-  table.sort(page, function(a, b) return a > b end)
-  for _, number in ipairs(page) do
-    if not may_look() then return end
-    local id = digits(number)
-    local at = redis.call('ZSCORE', index, id)
-    if at and not add(id, micros(at), 'PROCESSING') then return end
+  local first = 1
+  while first <= #ids do
+    local count = math.min(#ids - first + 1, limit + 1)
+    select_largest(ids, first, count)
+    local page = {}
+    for i = first, first + count - 1 do page[#page + 1] = ids[i] end
+    table.sort(page, function(a, b) return a > b end)
+    for _, number in ipairs(page) do
+      local id = digits(number)
+      local at = redis.call('ZSCORE', index, id)
+      if at and not (may_look() and add(id, micros(at), 'PROCESSING')) then return end
+    end
+    first = first + count
   end
-  if most < #ids then more = true end
 end
 
 if from <= to then
