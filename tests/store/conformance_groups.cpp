@@ -137,6 +137,17 @@ TEST_P(StoreConformance, AGroupLosesItsOwnLeasesOnly) {
     EXPECT_TRUE(session->take().events.empty());
 }
 
+TEST_P(StoreConformance, AGroupThatJoinsLaterGetsWhatAnotherOneGaveUp) {
+    const auto session = open();
+    session->publish({"kills its workers in one group only", "later"});
+    for (int lost = 0; lost < 3; ++lost) {
+        ASSERT_EQ(ids_of(session->take(1, doomed).events), std::vector<EventId>{1});
+        bed().pass(doomed_for);
+    }
+    ASSERT_EQ(session->take(1).refused.size(), 1u);
+    EXPECT_EQ(ids_of(session->take(5, long_lease, "late").events), (std::vector<EventId>{1, 2}));
+}
+
 TEST_P(StoreConformance, StatsTellEachGroupsLag) {
     const auto session = open();
     session->publish(std::vector<std::string>(10, "x"));

@@ -209,11 +209,11 @@ local function accounted_for(id)
   if redis.call('ZSCORE', leases, id) or redis.call('ZSCORE', delayed, id) or redis.call('ZSCORE', dead, id) then
     return true
   end
-  local said = redis.pcall('HMGET', events .. id, 'status', 'handled')
+  local said = redis.pcall('HMGET', events .. id, 'status', 'handled', 'failures')
   if said.err then return false end
-  local by = said[2] and string.match(said[2], '^%d+ %d+ (%S+)')
-  if said[1] == 'ERROR' and (not by or by == group) then dead_again[#dead_again + 1] = id end
-  return by == group or said[1] == 'ERROR' and not by
+  local by = said[2] and string.match(said[2], '^%d+ %d+ (%S+)') or said[1] == 'ERROR' and who_failed_last(said[3])
+  if by == group and said[1] == 'ERROR' then dead_again[#dead_again + 1] = id end
+  return by == group
 end
 
 local looked, read_limit, missing, chunk = 0, max + 500, 0, 64

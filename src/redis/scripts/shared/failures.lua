@@ -8,14 +8,22 @@ local function shortened(text)
   return string.sub(text, 1, last) .. '...'
 end
 
+-- The entries; none when there is no field, or somebody's own.
+local function parse_failures(text)
+  local parsed, value = pcall(cjson.decode, text or '')
+  return parsed and type(value) == 'table' and type(value[1]) == 'table' and value or {}
+end
+
+-- The group of the last failed attempt, nil when unknown.
+local function who_failed_last(text)
+  local list = parse_failures(text)
+  return #list > 0 and list[#list].group or nil
+end
+
 -- The field with one more entry; it is not written.
 local function with_failure(key, attempt, group, worker, reason)
-  local known, list = redis.pcall('HGET', key, 'failures'), nil
-  if type(known) == 'string' then
-    local parsed, value = pcall(cjson.decode, known)
-    list = parsed and type(value) == 'table' and value[1] and value or nil
-  end
-  list = list or {}
+  local known = redis.pcall('HGET', key, 'failures')
+  local list = parse_failures(type(known) == 'string' and known)
   while #list >= 20 do table.remove(list, 1) end
   local at = iso_seconds(math.floor(now_us / 1000000)) .. string.format('.%06d+00:00', now_us % 1000000)
   list[#list + 1] = {attempt = attempt, at = at, group = group, worker = worker, error = shortened(reason)}
