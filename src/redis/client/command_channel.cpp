@@ -60,7 +60,11 @@ void CommandChannel::send(Command command, detail::Deadline deadline, detail::Ca
     }
     pipeline_.push(std::move(command), deadline, std::move(done), resend);
     set_deadline_alarm(deadline);
-    write_soon();
+    if (pipeline_.unanswered() == 0) {
+        write();  // the line is idle: nothing is gained by waiting for company
+    } else {
+        write_soon();
+    }
 }
 
 void CommandChannel::wait_ready(detail::Deadline deadline, detail::Callback<detail::Done> done) {

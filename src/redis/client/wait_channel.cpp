@@ -201,8 +201,8 @@ void WaitChannel::received(std::vector<Reply>& replies) {
             detail::log(LogLevel::info, surroundings_.place + ": waiting failed: " + reply.text);
             retry_.set_after(error_rest);
         }
-        go_on();  // first, so that the next wait runs while somebody works on this
         popped(reply);
+        go_on_soon();
     }
 }
 

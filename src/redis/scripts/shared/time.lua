@@ -4,8 +4,9 @@ local clock = redis.call('TIME')
 local now_us = clock[1] * 1000000 + clock[2]
 local now_ms = math.floor(now_us / 1000)
 
--- Whole numbers as text: `..` writes 1.76e+15 from 15 digits on.
-local function digits(number) return string.format('%.0f', number) end
+-- Whole numbers as text: `..` writes 1.76e+15 from 15 digits on. '%d' takes half the time of '%.0f', and may be a C long of
+-- 32 bits.
+local function digits(number) return string.format(number < 2147483648 and '%d' or '%.0f', number) end
 
 -- A number that somebody may have edited: nil unless it is whole and from 0 to 2^52.
 local function whole(text)
