@@ -23,14 +23,27 @@ void Delivery::reconnected() {
 void Delivery::taken(SteadyTime sent, const std::vector<Lease>& leases, bool more, bool alone, bool alone_left) {
     taking_ = false;
     alone_ = alone && !leases.empty() ? std::optional(key(leases.front())) : std::nullopt;
-    alone_left_since_ = alone_left ? std::optional(alone_left_since_.value_or(sent)) : std::nullopt;
-    draining_ = alone_left_since_ && sent - *alone_left_since_ >= settings_.lease;
+    follow_drain(sent, alone_left);
     // A marker may have come while the take was on its way; `looking_` was cleared when it began.
     looking_ = looking_ || more;
     for (const auto& lease : leases) {
         if (held_.try_emplace(key(lease), Held{sent, false}).second) {
             ++unfinished_;
         }
+    }
+}
+
+void Delivery::follow_drain(SteadyTime sent, bool alone_left) {
+    if (!alone_left) {
+        alone_left_since_.reset();
+        drain_until_.reset();
+        rest_until_ = {};
+        drain_time_ = settings_.lease;
+        return;
+    }
+    alone_left_since_ = alone_left_since_.value_or(sent);
+    if (!drain_until_ && sent - *alone_left_since_ >= settings_.drain_after && sent >= rest_until_) {
+        drain_until_ = sent + drain_time_;
     }
 }
 
@@ -76,7 +89,7 @@ void Delivery::settled(Lease lease) {
 
 /// Whether it holds what is to be alone, or lets what it holds run out to be free for that.
 bool Delivery::must_wait_for_held() const {
-    return (alone_ && held_.contains(*alone_)) || (draining_ && !held_.empty());
+    return (alone_ && held_.contains(*alone_)) || (drain_until_ && !held_.empty());
 }
 
 void Delivery::look_once_free() {
@@ -84,7 +97,7 @@ void Delivery::look_once_free() {
         alone_.reset();
         looking_ = true;
     }
-    looking_ = looking_ || (draining_ && held_.empty());
+    looking_ = looking_ || (drain_until_ && held_.empty());
 }
 
 std::vector<Lease> Delivery::renewed(SteadyTime sent, const std::vector<Lease>& leases, const StillHeld& still_held) {
@@ -110,7 +123,14 @@ std::vector<Lease> Delivery::renewed(SteadyTime sent, const std::vector<Lease>& 
 
 void Delivery::renewal_failed() { renewing_ = false; }
 
-void Delivery::tick() {
+void Delivery::tick(SteadyTime now) {
+    constexpr SteadyDuration longest_drain = std::chrono::hours(1);
+    if (drain_until_ && *drain_until_ <= now && !held_.empty()) {
+        drain_until_.reset();
+        rest_until_ = now + 4 * drain_time_;
+        drain_time_ = std::min(2 * drain_time_, longest_drain);
+        looking_ = true;
+    }
     if (take_failed_) {
         take_failed_ = false;
         looking_ = true;
@@ -137,13 +157,14 @@ bool Delivery::come_due(SteadyTime now) {
     return any;
 }
 
+int Delivery::threads() const { return std::max(settings_.concurrency - lingering_ - busy_elsewhere_, 0); }
+
 int Delivery::window() const {
-    const int threads = std::max(settings_.concurrency - lingering_, 0);
     if (service_seconds_ <= 0) {
-        return std::min(threads, settings_.most_held);
+        return std::min(threads(), settings_.most_held);
     }
     const double ahead = std::chrono::duration<double>(settings_.prefetch).count() / service_seconds_;
-    const double window = threads * (1 + std::min(ahead, 1e6));
+    const double window = threads() * (1 + std::min(ahead, 1e6));
     return static_cast<int>(std::min<double>(window, settings_.most_held));
 }
 
@@ -153,7 +174,7 @@ int Delivery::next_take() {
     }
     const int room = window() - unfinished_;
     // With much lying ready, take in large steps; with nothing ahead, as soon as there is room for one.
-    const int least = std::max(1, (window() - settings_.concurrency) / 2);
+    const int least = std::max(1, (window() - threads()) / 2);
     if (room < least) {
         return 0;
     }

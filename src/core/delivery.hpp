@@ -25,6 +25,9 @@ public:
         /// How much work may lie ready beside what runs: so long a time's worth of it, as fast as it went lately.
         SteadyDuration prefetch = std::chrono::milliseconds(20);
         int most_held = 1000;
+        /// How long such that wait to be alone may be passed over before this worker lets what it holds run out. Not
+        /// the same for all workers of a group, or all would stop at once.
+        SteadyDuration drain_after = lease;
     };
     explicit Delivery(Settings settings) : settings_(settings) {}
 
@@ -34,7 +37,10 @@ public:
     void look();         // something may be takeable: a marker came, or upkeep says so
     void reconnected();  // renew what is held, then take
     /// `alone`: the one lease of this take is to be worked on while nothing else is held. `alone_left`: such events
-    /// wait for a worker that holds nothing; after a lease's time of that, this one lets what it holds run out.
+    /// wait for a worker that holds nothing; after `drain_after` of that, this one lets what it holds run out, for a
+    /// lease's time at first. Where that is too short for its handlers, it works on for four times as long, then tries
+    /// again with twice the time: long handlers make no worker deaf for long, and such an event comes to run for all
+    /// that.
     void taken(SteadyTime sent, const std::vector<Lease>&, bool more, bool alone = false, bool alone_left = false);
     void take_failed();
     void finished(Lease, SteadyDuration service_time);  // its handlers are done: to be settled
@@ -44,10 +50,12 @@ public:
     /// Tells which of them are lost though their handlers are not done; they are no longer held.
     std::vector<Lease> renewed(SteadyTime sent, const std::vector<Lease>&, const StillHeld&);
     void renewal_failed();
-    void tick();  // once a second: what failed is tried again
+    void tick(SteadyTime now);  // once a second: what failed is tried again, a drain that takes too long ends
     /// A handler runs on though its event is settled or lost: its thread is not free for another one.
     void lingering() { ++lingering_; }
     void lingering_ended() { --lingering_; }
+    /// So many of the threads run what is not this worker's.
+    void busy_elsewhere(int threads) { busy_elsewhere_ = threads; }
     /// A delayed event is due then, by our own clock.
     void due_at(SteadyTime);
     /// Whether something is due now; it is told once.
@@ -69,6 +77,8 @@ public:
     /// Until when the lease surely holds, by our own clock, counted from when its last renewal was sent.
     std::optional<SteadyTime> lease_until(Lease) const;
     int window() const;
+    /// Those that this worker can use.
+    int threads() const;
     std::optional<SteadyTime> next_due() const;
 
 private:
@@ -81,6 +91,7 @@ private:
     static Key key(Lease lease) { return {lease.id, lease.epoch}; }
     bool must_wait_for_held() const;
     void look_once_free();
+    void follow_drain(SteadyTime sent, bool alone_left);
 
     Settings settings_;
     std::map<Key, Held> held_;
@@ -92,10 +103,12 @@ private:
     bool take_failed_ = false;
     bool renewing_ = false;
     bool renew_now_ = false;
-    int lingering_ = 0;
+    int lingering_ = 0, busy_elsewhere_ = 0;
     std::optional<Key> alone_;                    // held, and nothing beside it
     std::optional<SteadyTime> alone_left_since_;  // when a take first passed over such an event
-    bool draining_ = false;                       // takes nothing until nothing is held
+    std::optional<SteadyTime> drain_until_;       // draining: takes nothing until nothing is held
+    SteadyTime rest_until_{};                     // no drain before
+    SteadyDuration drain_time_ = settings_.lease;
     std::set<SteadyTime> due_;
 };
 

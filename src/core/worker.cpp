@@ -20,7 +20,10 @@ constexpr int most_events_a_take = 1000;
 constexpr std::int64_t most_bytes_a_take = std::int64_t{16} * 1024 * 1024;
 
 Delivery::Settings delivery_settings(const QueueContext& context) {
-    return {.concurrency = context.pool->size(), .lease = context.settings.lease};
+    const SteadyDuration lease = context.settings.lease;
+    return {.concurrency = context.pool->size(),
+            .lease = lease,
+            .drain_after = std::chrono::duration_cast<SteadyDuration>(lease * (1 + random_share()))};
 }
 
 }  // namespace
@@ -103,6 +106,7 @@ void Worker::pump() {
     if (!context_->store) {
         return;
     }
+    look_at_pool();
     if (const int count = delivery_.next_take(); count > 0) {
         take(count);
     }
@@ -116,6 +120,25 @@ void Worker::pump() {
     tell_progress_of_stop();
 }
 
+/// Other queues and groups may share the threads: what is taken while none is free would lie here while another process
+/// is idle.
+void Worker::look_at_pool() {
+    const int busy = context_->pool->busy_with_others(this);
+    delivery_.busy_elsewhere(busy);
+    if (waits_for_thread_ || busy == 0 || !delivery_.active() || delivery_.threads() > 0) {
+        return;
+    }
+    waits_for_thread_ = true;
+    context_->pool->when_less_busy(this, busy, [weak = weak_from_this()] {
+        if (const auto self = weak.lock()) {
+            self->context_->backend->io().post([self] {
+                self->waits_for_thread_ = false;
+                self->pump();
+            });
+        }
+    });
+}
+
 void Worker::follow_wait() {
     const bool wants = delivery_.wants_wait();
     if (wants == waiting_) {
@@ -127,6 +150,7 @@ void Worker::follow_wait() {
             if (const auto self = weak.lock()) {
                 self->delivery_.look();
                 self->pump();
+                self->pass_on_unless_taking();
             }
         });
     } else {
@@ -212,7 +236,7 @@ void Worker::submit(const std::vector<std::shared_ptr<Job>>& jobs) {
         work.emplace_back([job] { job->run(); });
     }
     if (!work.empty()) {
-        context_->pool->submit(std::move(work));
+        context_->pool->submit(this, std::move(work));
     }
 }
 
@@ -486,10 +510,17 @@ void Worker::arm_due_timer() {
         self->due_timer_at_.reset();
         const bool due = self->delivery_.come_due(std::chrono::steady_clock::now());
         self->pump();
-        if (due && !self->delivery_.taking()) {
-            self->context_->store->nudge(self->group_);  // no room here: somebody else may have some
+        if (due) {
+            self->pass_on_unless_taking();
         }
     });
+}
+
+/// No room here: somebody else may have some.
+void Worker::pass_on_unless_taking() {
+    if (!delivery_.taking() && context_->store) {
+        context_->store->nudge(group_);
+    }
 }
 
 void Worker::extend(Lease lease, milliseconds time) {
@@ -570,7 +601,7 @@ void Worker::arm_upkeep_timer() {
         if (!self || error || !self->context_->store) {
             return;
         }
-        self->delivery_.tick();
+        self->delivery_.tick(std::chrono::steady_clock::now());
         self->hand_back_what_waits_too_long();
         for (auto& finished : std::exchange(self->to_retry_, {})) {
             const std::size_t bytes = finished.error.size() + 64;

@@ -60,6 +60,8 @@ private:
     static LeaseKey key(Lease lease) { return {lease.id, lease.epoch}; }
 
     void pump();
+    void look_at_pool();
+    void pass_on_unless_taking();
     void take(int count);
     void on_taken(SteadyTime sent, TakeReply);
     void submit(const std::vector<std::shared_ptr<Job>>&);
@@ -101,7 +103,8 @@ private:
     GroupCommit<Finished> settlements_;
     std::vector<Finished> to_retry_;
     boost::asio::steady_timer upkeep_timer_, renewal_timer_, handler_timer_, due_timer_;
-    bool upkeep_running_ = false, renewal_timer_armed_ = false, handler_timer_armed_ = false, waiting_ = false;
+    bool upkeep_running_ = false, renewal_timer_armed_ = false, handler_timer_armed_ = false, waiting_ = false,
+         waits_for_thread_ = false;
     std::optional<SteadyTime> due_timer_at_;
     int removals_ = 0;          // of subscribers, on their way
     std::string last_failure_;  // so that a lasting one is not logged every second

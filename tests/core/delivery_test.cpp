@@ -164,7 +164,7 @@ TEST_F(DeliveryTest, AFailedTakeIsTriedAgainWithTheNextTick) {
     delivery_.next_take();
     delivery_.take_failed();
     EXPECT_EQ(delivery_.next_take(), 0);
-    delivery_.tick();
+    delivery_.tick(at(1s));
     EXPECT_EQ(delivery_.next_take(), 4);
 }
 
@@ -222,7 +222,7 @@ TEST_F(DeliveryTest, RandomHistoriesKeepItsRules) {
                         }
                     }
                     break;
-                default: delivery.tick(); break;
+                default: delivery.tick(now); break;
             }
             if (taking == 0) {
                 taking = delivery.next_take();
@@ -280,6 +280,46 @@ TEST_F(DeliveryTest, LetsItsEventsRunOutForOneThatWaitsToBeAlone) {
     EXPECT_GT(delivery_.next_take(), 0);
     delivery_.taken(at(11s), leases(5, 1, 3), true);
     EXPECT_GT(delivery_.next_take(), 0) << "nothing waits any more";
+}
+
+TEST_F(DeliveryTest, HandlersThatOutlastTheDrainAreWorkedBeside) {
+    delivery_.start();
+    delivery_.next_take();
+    delivery_.taken(at(0s), leases(1, 1), true, false, true);  // 1 runs on and on
+    delivery_.next_take();
+    delivery_.taken(at(9s), {}, true, false, true);
+    delivery_.tick(at(17s));
+    EXPECT_EQ(delivery_.next_take(), 0) << "it drains, for a lease's time";
+    delivery_.tick(at(18s));
+    EXPECT_EQ(delivery_.next_take(), 3);
+    delivery_.taken(at(18s), {}, true, false, true);
+    EXPECT_EQ(delivery_.next_take(), 3) << "for four times as long";
+    delivery_.taken(at(54s), {}, true, false, true);
+    EXPECT_EQ(delivery_.next_take(), 0);
+    delivery_.tick(at(71s));
+    EXPECT_EQ(delivery_.next_take(), 0) << "and now for twice the time";
+    delivery_.tick(at(72s));
+    EXPECT_EQ(delivery_.next_take(), 3);
+    delivery_.taken(at(72s), {}, true, false, false);
+    EXPECT_EQ(delivery_.next_take(), 3);
+    delivery_.taken(at(73s), {}, true, false, true);
+    EXPECT_EQ(delivery_.next_take(), 3) << "another one: all over again";
+    delivery_.taken(at(82s), {}, true, false, true);
+    EXPECT_EQ(delivery_.next_take(), 0);
+}
+
+TEST_F(DeliveryTest, ThreadsThatOthersUseAreNoRoom) {
+    delivery_.start();
+    delivery_.busy_elsewhere(3);
+    EXPECT_EQ(delivery_.next_take(), 1);
+    delivery_.taken(at(0s), leases(1, 1), true);
+    delivery_.finished({1, 1}, 10us);
+    EXPECT_GT(delivery_.window(), 100) << "quick ones are taken ahead for the one thread";
+    delivery_.busy_elsewhere(4);
+    EXPECT_EQ(delivery_.next_take(), 0);
+    EXPECT_FALSE(delivery_.wants_wait());
+    delivery_.busy_elsewhere(0);
+    EXPECT_GT(delivery_.next_take(), 0);
 }
 
 TEST_F(DeliveryTest, AThreadThatAHandlerDoesNotGiveBackIsNoRoom) {

@@ -24,7 +24,7 @@ TEST(HandlerPool, RunsAsManyAtOnceAsItHasThreads) {
             }
         });
     }
-    pool.submit(std::move(work));
+    pool.submit(nullptr, std::move(work));
     EXPECT_EQ(done.get_future().wait_for(std::chrono::seconds(60)), std::future_status::ready);
 }
 
@@ -38,7 +38,7 @@ TEST(HandlerPool, WithOneThreadTheOrderIsThatOfSubmission) {
             work.emplace_back([&order, i] { order.push_back(i); });
         }
         work.emplace_back([&] { done.set_value(); });
-        pool.submit(std::move(work));
+        pool.submit(nullptr, std::move(work));
         done.get_future().wait();
     }
     ASSERT_EQ(order.size(), 100U);
@@ -60,7 +60,7 @@ TEST(HandlerPool, ItsEndWaitsForWhatRunsAndDropsTheRest) {
             finished = true;
         });
         work.emplace_back([&] { second_ran = true; });
-        pool.submit(std::move(work));
+        pool.submit(nullptr, std::move(work));
         started.get_future().wait();
         releaser = std::thread([&] { go_on.set_value(); });
     }
@@ -68,6 +68,34 @@ TEST(HandlerPool, ItsEndWaitsForWhatRunsAndDropsTheRest) {
     releaser.join();
     // The second may have begun before the pool's end was seen; what matters is that nothing runs any more now.
     (void)second_ran;
+}
+
+TEST(HandlerPool, TellsHowManyThreadsOthersUse) {
+    const int mine = 0;
+    const int theirs = 0;
+    std::promise<void> started;
+    std::promise<void> go_on;
+    std::promise<void> told;
+    HandlerPool pool(2);
+    EXPECT_EQ(pool.busy_with_others(&mine), 0);
+    std::vector<HandlerPool::Work> work;
+    work.emplace_back([&] {
+        started.set_value();
+        go_on.get_future().wait();
+    });
+    pool.submit(&theirs, std::move(work));
+    started.get_future().wait();
+    EXPECT_EQ(pool.busy_with_others(&mine), 1);
+    EXPECT_EQ(pool.busy_with_others(&theirs), 0);
+    bool at_once = false;
+    pool.when_less_busy(&mine, 2, [&] { at_once = true; });
+    EXPECT_TRUE(at_once) << "it is so already";
+    pool.when_less_busy(&mine, 1, [&] { told.set_value(); });
+    const auto is_told = told.get_future();
+    EXPECT_EQ(is_told.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+    go_on.set_value();
+    EXPECT_EQ(is_told.wait_for(std::chrono::seconds(60)), std::future_status::ready);
+    EXPECT_EQ(pool.busy_with_others(&mine), 0);
 }
 
 TEST(HandlerPool, CanEndOnItsOwnThread) {
@@ -79,8 +107,9 @@ TEST(HandlerPool, CanEndOnItsOwnThread) {
         ended.set_value();
     });
     auto* raw = pool.get();
-    raw->submit(
-        {[keep = std::exchange(pool, nullptr), work = std::move(work)]() mutable { keep->submit(std::move(work)); }});
+    raw->submit(nullptr, {[keep = std::exchange(pool, nullptr), work = std::move(work)]() mutable {
+                    keep->submit(nullptr, std::move(work));
+                }});
     EXPECT_EQ(ended.get_future().wait_for(std::chrono::seconds(60)), std::future_status::ready);
 }
 

@@ -72,6 +72,49 @@ TEST_P(Subscribing, EachEventGoesToOneWorkerOnly) {
     EXPECT_EQ(publisher.count_events({.status = EventStatus::processed}), count);
 }
 
+TEST_P(Subscribing, WhileItsThreadsAreBusyWithAnotherGroupAWorkerLeavesTheEventsToOthers) {
+    const auto busy = open({.concurrency = 2});
+    const auto idle = open({.concurrency = 2});
+    Seen<EventId> slow, quick;
+    Signal go_on;
+    const auto long_ones = busy.subscribe(
+        [&](const QueueEvent<Order>& event) {
+            slow.add(event.id);
+            go_on.wait();
+        },
+        {.group = "slow"});
+    (void)busy.publish_all(std::vector<Order>(2));
+    ASSERT_EQ(slow.wait_for(2).size(), 2U) << "both threads are taken";
+    const auto add = [&](const QueueEvent<Order>& event) { quick.add(event.id); };
+    const auto ours = busy.subscribe(add, {.group = "quick"});
+    const auto theirs = idle.subscribe(add, {.group = "quick"});
+    for (int i = 0; i < 20; ++i) {
+        (void)busy.publish({});
+    }
+    const std::size_t handled = quick.wait_for(22).size();
+    go_on.set();
+    EXPECT_EQ(handled, 22U);
+}
+
+TEST_P(Subscribing, AWorkerTakesAgainOnceAnotherGroupLeavesItAThread) {
+    const auto queue = open({.concurrency = 1});
+    Seen<EventId> slow, quick;
+    Signal go_on;
+    const auto long_one = queue.subscribe(
+        [&](const QueueEvent<Order>& event) {
+            slow.add(event.id);
+            go_on.wait();
+        },
+        {.group = "slow"});
+    (void)queue.publish({});
+    ASSERT_EQ(slow.wait_for(1).size(), 1U);
+    const auto other =
+        queue.subscribe([&](const QueueEvent<Order>& event) { quick.add(event.id); }, {.group = "quick"});
+    (void)queue.publish({});
+    go_on.set();
+    EXPECT_EQ(quick.wait_for(2), (std::vector<EventId>{1, 2}));
+}
+
 TEST_P(Subscribing, SubscribersOfAGroupSeeAnEventOneAfterAnother) {
     const auto queue = open({.concurrency = 1});
     Seen<std::string> seen;
