@@ -1,6 +1,8 @@
 #include "tools/command_run.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,8 +21,6 @@
 namespace eventy::test {
 
 namespace {
-
-constexpr auto patience = std::chrono::seconds(60);
 
 struct Pipe {
     int out = -1, in = -1;
@@ -80,6 +80,7 @@ CommandRun::CommandRun(std::vector<std::string> words, Options options) {
     close(in.out);
     close(out.in);
     close(err.in);
+    give_up_ = eventfd(0, EFD_CLOEXEC);
     out_thread_ = std::thread([this, fd = out.out] { collect(fd, out_); });
     err_thread_ = std::thread([this, fd = err.out] { collect(fd, err_); });
     input_ = in.in;
@@ -118,8 +119,16 @@ void CommandRun::close_input() {
 
 void CommandRun::collect(int fd, std::string& text) {
     std::array<char, 65536> chunk;
-    ssize_t count = 0;
-    while ((count = read(fd, chunk.data(), chunk.size())) > 0 || (count < 0 && errno == EINTR)) {
+    std::array<pollfd, 2> fds{{{fd, POLLIN, 0}, {give_up_, POLLIN, 0}}};
+    while (true) {
+        poll(fds.data(), fds.size(), -1);
+        if (fds[0].revents == 0 && fds[1].revents != 0) {
+            break;
+        }
+        const ssize_t count = fds[0].revents != 0 ? read(fd, chunk.data(), chunk.size()) : 0;
+        if (fds[0].revents != 0 && (count == 0 || (count < 0 && errno != EINTR))) {
+            break;
+        }
         const std::lock_guard lock(mutex_);
         text.append(chunk.data(), static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
         changed_.notify_all();
@@ -152,8 +161,16 @@ CommandRun::Ended CommandRun::wait() {
         std::this_thread::sleep_for(std::chrono::milliseconds(2));
     }
     pid_ = 0;
+    {
+        std::unique_lock lock(mutex_);
+        if (!changed_.wait_for(lock, patience, [&] { return open_outputs_ == 0; })) {
+            ADD_FAILURE() << "the process has ended, but something that it started keeps its output open";
+            eventfd_write(give_up_, 1);
+        }
+    }
     out_thread_.join();
     err_thread_.join();
+    close(std::exchange(give_up_, -1));
     return {WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status), out_, err_};
 }
 
@@ -192,6 +209,16 @@ std::string CommandTest::ask(std::vector<std::string> arguments, std::string inp
 void CommandTest::publish(const std::string& type, int count) const {
     const auto ended = eventy({"publish", type}, numbered(count));
     ASSERT_EQ(ended.code, 0) << ended.err;
+}
+
+void CommandTest::end_leases() {
+    std::vector<std::string> words = {"ZADD", "eventy:leases:T:default", "XX"};
+    for (const std::string& id : server_.must({"ZRANGE", words[1], "0", "-1"}).texts()) {
+        words.insert(words.end(), {"1", id});
+    }
+    if (words.size() > 3) {
+        server_.must(words);
+    }
 }
 
 void CommandTest::write_file(const std::string& name, std::string_view text) const {

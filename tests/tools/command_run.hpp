@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/types.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -15,7 +16,23 @@
 
 namespace eventy::test {
 
-/// One running process. Its stdout and stderr are collected; waits are hang-guarded by a minute.
+/// A hang guard: no test depends on how long anything takes below it.
+inline constexpr auto patience = std::chrono::seconds(60);
+
+/// Asks until the answer is yes; false when patience ends.
+template <class F>
+bool eventually(F ask) {
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    while (!ask()) {
+        if (std::chrono::steady_clock::now() > deadline) {
+            return false;
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    return true;
+}
+
+/// One running process. Its stdout and stderr are collected; waits are hang-guarded by `patience`.
 class CommandRun {
 public:
     struct Options {
@@ -44,6 +61,7 @@ public:
         int code = -1;  // 128 + the signal's number where one ended it
         std::string out = {}, err = {};
     };
+    /// Until it has ended and nobody has its stdout and stderr open: also not what it started.
     Ended wait();
 
 private:
@@ -56,6 +74,7 @@ private:
     std::condition_variable changed_;
     std::string out_, err_;
     int open_outputs_ = 2;
+    int give_up_ = -1;  // readable once nobody waits for the outputs any more
     std::thread out_thread_, err_thread_, input_thread_;
 };
 
@@ -73,6 +92,8 @@ protected:
     std::string ask(std::vector<std::string> arguments, std::string input = {}) const;
     /// Publishes `count` events {"n": 1}, {"n": 2}, ...
     void publish(const std::string& type, int count) const;
+    /// As if the time of every lease on events of T were over.
+    void end_leases();
     void write_file(const std::string& name, std::string_view text) const;
     std::string read_file(const std::string& name) const;
 

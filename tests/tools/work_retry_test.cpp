@@ -120,30 +120,29 @@ TEST_F(WorkRetries, TheBackoffIsWaitedFor) {
 TEST_F(WorkRetries, ACommandThatTakesTooLongIsEndedWithAllThatItStarted) {
     publish("T", 1);
     const auto ended = work("echo $$ >> ran; test $EVENTY_ATTEMPT = 1 || exit 0; sleep 600 & echo $! > sleeper; wait",
-                            {"--max-attempts", "2", "--handler-timeout", "300ms"});
+                            {"--max-attempts", "2", "--handler-timeout", "1s"});
     EXPECT_EQ(ended.code, 0) << ended.err;
     EXPECT_EQ(status(1), "PROCESSED");
     EXPECT_EQ(get(1).at("attempt"), 2);
     ASSERT_EQ(get(1).at("failures").size(), 1U);
-    EXPECT_EQ(get(1).at("failures").at(0).at("error"), "the handler ran longer than the handler_timeout of 300 ms");
+    EXPECT_EQ(get(1).at("failures").at(0).at("error"), "the handler ran longer than the handler_timeout of 1000 ms");
     EXPECT_TRUE(ends(read_file("sleeper"))) << "the whole process group was ended";
     EXPECT_TRUE(ends(lines(read_file("ran")).at(0)));
 }
 
 TEST_F(WorkRetries, ACommandThatIgnoresSigtermIsKilledAndItsOutcomeDoesNotCount) {
     publish("T", 1);
-    const auto ended =
-        work("trap '' TERM; echo $$ > pid; while :; do sleep 0.05; done", {"--handler-timeout", "200ms"});
+    const auto ended = work("trap '' TERM; echo $$ > pid; while :; do sleep 0.05; done", {"--handler-timeout", "1s"});
     EXPECT_EQ(ended.code, 0) << ended.err;
     EXPECT_EQ(status(1), "ERROR");
-    EXPECT_EQ(get(1).at("last_error"), "the handler ran longer than the handler_timeout of 200 ms");
+    EXPECT_EQ(get(1).at("last_error"), "the handler ran longer than the handler_timeout of 1000 ms");
     EXPECT_EQ(get(1).at("failures").size(), 1U) << "how it ended then is nothing that counts";
     EXPECT_TRUE(ends(read_file("pid")));
 }
 
 TEST_F(WorkRetries, ADiscardedEventsCommandIsEnded) {
     publish("T", 1);
-    CommandRun run(words({"work", "T", "--lease", "300ms", "--count", "1", "--", "sh", "-c",
+    CommandRun run(words({"work", "T", "--lease", "1s", "--count", "1", "--", "sh", "-c",
                           "trap 'echo told > told; exit 0' TERM; echo x > begun; while :; do sleep 0.02; done"}),
                    options());
     while (read_file("begun").empty()) {

@@ -127,23 +127,25 @@ TEST_F(WorkSignal, EndsThoughRedisIsGone) {
 
 TEST_F(WorkSignal, ACommandDiesWithItsWorkerAndTheEventGoesToAnother) {
     publish("T", 1);
-    CommandRun worker(work(waits_for_go, {"--lease", "500ms"}), options());
+    CommandRun worker(work(waits_for_go, {"--lease", "1h"}), options());
     ASSERT_TRUE(worker.wait_for_errors("started\n"));
     worker.signal(SIGKILL);
     EXPECT_EQ(worker.wait().code, 128 + SIGKILL);
     while (child_runs(1)) {
         std::this_thread::yield();
     }
+    end_leases();
     EXPECT_EQ(eventy({"work", "T", "--count", "1", "--", "true"}).code, 0);
     EXPECT_EQ(count("processed"), "1");
 }
 
 TEST_F(WorkSignal, ACommandWhoseLeaseWasLostIsEnded) {
     publish("T", 1);
-    CommandRun worker(work("trap 'echo told > told; exit 0' TERM; " + std::string(waits_for_go), {"--lease", "300ms"}),
+    CommandRun worker(work("trap 'echo told > told; exit 0' TERM; " + std::string(waits_for_go), {"--lease", "3s"}),
                       options());
     ASSERT_TRUE(worker.wait_for_errors("started\n"));
     worker.signal(SIGSTOP);
+    end_leases();
     const auto other = eventy({"work", "T", "--count", "1", "--", "true"});
     EXPECT_EQ(other.code, 0) << other.err;
     worker.signal(SIGCONT);
