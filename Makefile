@@ -29,7 +29,7 @@ demo: ## publish real earthquakes and process them in two worker processes
 
 test: ## build everything and run every test
 	@scripts/install-packages.sh build test
-	@$(CONFIGURE) --preset release -DEVENTY_BUILD_TESTS=ON
+	@$(CONFIGURE) --preset release -DEVENTY_BUILD_TESTS=ON -DEVENTY_BUILD_BENCHMARKS=ON
 	@cmake --build --preset release
 	@ctest --preset release
 
@@ -58,7 +58,7 @@ fuzz: ## run each fuzzer for FUZZ_SECONDS, 10 if you do not say
 	@scripts/fuzz.sh $(FUZZ_SECONDS)
 
 bench: ## build and run the benchmarks (bench/README.md)
-	@scripts/install-packages.sh build test bench
+	@scripts/install-packages.sh build test
 	@$(CONFIGURE) --preset release -DEVENTY_BUILD_TESTS=ON -DEVENTY_BUILD_BENCHMARKS=ON
 	@cmake --build --preset release --target eventy_bench
 	@build/release/bench/eventy_bench

@@ -1,8 +1,10 @@
 // eventy_bench: prints what this machine does. Figures swing by 20% and more: compare ratios within one run.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -25,6 +27,15 @@ void run(const Scenario& scenario, const Scale& scale, int rounds) {
     for (int round = 0; round < rounds; ++round) {
         eventy::test::RedisServer server;
         results.push_back(scenario.run(server, scale));
+        if (results.back().empty()) {
+            throw std::runtime_error(scenario.name + ": no figures");
+        }
+        for (const auto& measured : results.back()) {
+            if (!(measured.value > 0 && std::isfinite(measured.value))) {
+                throw std::runtime_error(scenario.name + ": " + measured.name + " is " +
+                                         std::to_string(measured.value));
+            }
+        }
     }
     for (std::size_t i = 0; i < results.front().size(); ++i) {
         std::vector<double> values;
