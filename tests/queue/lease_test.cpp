@@ -27,8 +27,9 @@ protected:
 EVENTY_ON_EACH_BACKEND(Leases);
 
 TEST_P(Leases, ABusyHandlerKeepsItsEvent) {
-    const auto queue = open({.lease = 60ms});
-    const auto other = open({.lease = 60ms});
+    constexpr auto lease = 1s;
+    const auto queue = open({.lease = lease});
+    const auto other = open({.lease = lease});
     Seen<EventId> seen;
     Signal go_on;
     const auto handler = [&](const QueueEvent<Order>& event) {
@@ -39,14 +40,9 @@ TEST_P(Leases, ABusyHandlerKeepsItsEvent) {
     const auto b = other.subscribe(handler);
     (void)queue.publish({});
     ASSERT_EQ(seen.wait_for(1).size(), 1U);
-    // Many leases' time, in which the other worker looks again and again for what it could take.
-    Signal later;
-    std::thread timer([&] {
-        std::this_thread::sleep_for(1500ms);
-        later.set();
-    });
-    ASSERT_TRUE(later.wait());
-    timer.join();
+    // Until the lease it began with is long over, and the other worker has looked for what it could take.
+    const auto long_over = now() + 2 * lease;
+    ASSERT_TRUE(eventually([&] { return now() > long_over; }));
     EXPECT_EQ(queue.get_event(1).status, EventStatus::processing);
     go_on.set();
     ASSERT_TRUE(queue.wait_idle(patience));
