@@ -34,8 +34,9 @@ void ScriptRunner::send(std::shared_ptr<const ScriptCall> call, bool with_text, 
 }
 
 void ScriptRunner::explain(const ScriptCall& call, const Reply& error, std::function<void(detail::Failure)> tell) {
-    const std::string what = std::string(call.script->name) + " on key '" +
-                             (call.keys.empty() ? std::string() : call.keys.front()) + "' at " + place_ + ": ";
+    const std::string name(call.script->name);
+    const std::string what =
+        name + " on key '" + (call.keys.empty() ? std::string() : call.keys.front()) + "' at " + place_ + ": ";
     // Older servers wrap what a command in a script says, so the word may stand anywhere.
     if (error.text.find("OOM ") != std::string::npos) {
         tell({errc::server, what + "Redis is out of memory (maxmemory); it said: " + error.text});
@@ -45,15 +46,18 @@ void ScriptRunner::explain(const ScriptCall& call, const Reply& error, std::func
         tell({errc::server, what + error.text});
         return;
     }
-    const auto asked = std::make_shared<ScriptCall>();
-    asked->script = &scripts::types;
-    asked->keys = call.keys;
-    core_.send(to_command(*asked, true), std::chrono::steady_clock::now() + std::chrono::seconds(1),
-               [this, life = std::weak_ptr(alive_), asked, what, said = error.text,
+    ScriptCall asked;
+    asked.script = &scripts::types;
+    asked.keys = {keys_.groups};
+    asked.keys.insert(asked.keys.end(), call.keys.begin(), call.keys.end());
+    asked.arguments = {keys_.leases_start, keys_.held_start, keys_.delayed_start,
+                       keys_.open_start,   keys_.dead_start, keys_.wake_start};
+    core_.send(to_command(asked, true), std::chrono::steady_clock::now() + std::chrono::seconds(1),
+               [this, life = std::weak_ptr(alive_), place = name + " at " + place_ + ": ", what, said = error.text,
                 tell = std::move(tell)](const detail::Result<Reply>& types) {
                    if (!life.expired()) {
-                       const std::string found = types.ok() ? wrong_type(*asked, types.value()) : std::string();
-                       tell({errc::server, what + (found.empty() ? said : found)});
+                       const std::string found = types.ok() ? wrong_type(types.value()) : std::string();
+                       tell({errc::server, found.empty() ? what + said : place + found});
                    }
                });
 }
@@ -63,12 +67,13 @@ detail::Failure ScriptRunner::not_understood(const Script& script) const {
                               ": its answer is none that this script gives (it may have been applied)"};
 }
 
-std::string ScriptRunner::wrong_type(const ScriptCall& asked, const Reply& types) const {
-    for (std::size_t i = 0; i < asked.keys.size() && i < types.items.size(); ++i) {
-        const std::string_view wanted = keys_.type_of(asked.keys[i]);
-        const std::string& found = types.items[i].text;
+std::string ScriptRunner::wrong_type(const Reply& types) const {
+    for (std::size_t i = 0; i + 1 < types.items.size(); i += 2) {
+        const std::string& key = types.items[i].text;
+        const std::string& found = types.items[i + 1].text;
+        const std::string_view wanted = keys_.type_of(key);
         if (!wanted.empty() && found != "none" && found != wanted) {
-            return "key '" + asked.keys[i] + "' holds a " + found + " where Eventy keeps a " + std::string(wanted) +
+            return "key '" + key + "' holds a " + found + " where Eventy keeps a " + std::string(wanted) +
                    ": something else wrote it; delete or rename that key";
         }
     }

@@ -29,7 +29,7 @@ public:
 
 private:
     void send(std::shared_ptr<const ScriptCall>, bool with_text, Deadline, Callback<Reply>);
-    std::string wrong_type(const ScriptCall&, const Reply& types) const;
+    std::string wrong_type(const Reply& types) const;
 
     ClientCore& core_;
     const Keys& keys_;

@@ -161,6 +161,7 @@ TEST_F(RedisDamage, AKeyOfAWrongTypeIsAClearErrorThatChangesNothing) {
                 failure.message.find("key '" + one.key + "' holds a " + found + " where Eventy keeps a " + one.type),
                 std::string::npos)
                 << what << ": " << failure.message;
+            EXPECT_EQ(failure.message.find("on key"), std::string::npos) << "names another one: " << failure.message;
             EXPECT_NE(failure.message.find("redis 127.0.0.1:"), std::string::npos) << failure.message;
             EXPECT_EQ(data(), before) << what << " left half a transition";
         };
