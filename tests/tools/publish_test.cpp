@@ -159,7 +159,7 @@ TEST_F(PublishCommand, SaysWhatItCouldNotPublishWhenRedisIsFull) {
     server_.must({"CONFIG", "SET", "maxmemory", "1"});
     const auto ended = eventy({"publish", "T"}, numbered(5));
     EXPECT_EQ(ended.code, 1);
-    EXPECT_NE(ended.err.find("lines 1 to 5: "), std::string::npos) << ended.err;
+    EXPECT_NE(ended.err.find("eventy: stdin:1-5: "), std::string::npos) << ended.err;
     EXPECT_NE(ended.err.find("OOM"), std::string::npos) << ended.err;
     EXPECT_EQ(ended.out, "published no event of T\n");
 }

@@ -41,17 +41,21 @@ struct Batch {
     std::int64_t first_line = 0, last_line = 0;
 };
 
-std::string lines(const Batch& batch) {
-    return batch.first_line == batch.last_line
-               ? "line " + std::to_string(batch.first_line)
-               : "lines " + std::to_string(batch.first_line) + " to " + std::to_string(batch.last_line);
+/// "stdin:7", "stdin:7-9".
+std::string place(const std::string& input, const Batch& batch) {
+    const std::string first = input + ":" + std::to_string(batch.first_line);
+    return batch.first_line == batch.last_line ? first : first + "-" + std::to_string(batch.last_line);
 }
 
 /// Publishes one batch while the next one is being read. One at a time and in order, so that ids rise with the lines.
 class Sender {
 public:
-    Sender(EventQueue<std::string> queue, PublishOptions options)
-        : queue_(std::move(queue)), options_(std::move(options)), thread_([this] { serve(); }) {}
+    /// `input` names in messages what the lines come from.
+    Sender(EventQueue<std::string> queue, PublishOptions options, std::string input)
+        : queue_(std::move(queue)),
+          options_(std::move(options)),
+          input_(std::move(input)),
+          thread_([this] { serve(); }) {}
     ~Sender() {
         {
             const std::lock_guard lock(mutex_);
@@ -109,11 +113,11 @@ private:
                 sent = {static_cast<std::int64_t>(events.size()), events.front().id, events.back().id};
             } catch (const TimeoutError& timeout) {
                 error = std::make_exception_ptr(
-                    Failure(std::string(timeout.what()) + "; that concerns " + lines(batch) + " of the input"));
+                    Failure(std::string(timeout.what()) + "; that concerns " + place(input_, batch)));
             } catch (const ConnectionError&) {
                 error = std::current_exception();
             } catch (const Error& refused) {
-                error = std::make_exception_ptr(Failure(lines(batch) + ": " + refused.what()));
+                error = std::make_exception_ptr(Failure(place(input_, batch) + ": " + refused.what()));
             } catch (...) {
                 error = std::current_exception();
             }
@@ -129,6 +133,7 @@ private:
 
     EventQueue<std::string> queue_;
     PublishOptions options_;
+    std::string input_;
     std::mutex mutex_;
     std::condition_variable changed_;
     Batch next_;
@@ -180,7 +185,7 @@ public:
         : options_(options),
           input_(options.file),
           reader_(input_.fd(), longest_line, signals_.fd()),
-          sender_(open_queue(options.common, options.type, options.needs), options.event) {}
+          sender_(open_queue(options.common, options.type, options.needs), options.event, input_.name()) {}
 
     int run() {
         if (input_.fd() == STDIN_FILENO && is_terminal(stdin) && is_terminal(stderr)) {
