@@ -285,6 +285,41 @@ TEST_F(LookCommand, AServerThatIsNotThereIsAFailureWithAdvice) {
     EXPECT_EQ(types.code, 1);
 }
 
+TEST_F(LookCommand, AServerThatAnswersButCannotBeUsedIsSaidOnceAndNotAskedFor) {
+    const std::string at = "127.0.0.1:" + std::to_string(server_.port());
+    for (const auto& [url, reason] : std::map<std::string, std::string>{
+             {"redis://" + at + "/99", "database 99 does not exist there"},
+             {"redis://:sesame@" + at + "/0", "a password was given, but it has none"}}) {
+        for (const char* command : {"count", "search", "stats", "tail", "subscribers", "publish", "types"}) {
+            std::vector<std::string> arguments = {command, "--url", url, "--timeout", "1s"};
+            if (command != std::string("types")) {
+                arguments.insert(arguments.begin() + 1, "T");
+            }
+            const auto ended = eventy(arguments);
+            EXPECT_EQ(ended.code, 1) << command;
+            EXPECT_NE(ended.err.find(reason + "; --url or EVENTY_REDIS_URL say"), std::string::npos) << ended.err;
+            EXPECT_EQ(ended.err.find("is Redis running"), std::string::npos) << ended.err;
+            EXPECT_EQ(lines(ended.err).size(), 1U) << ended.err;
+        }
+    }
+}
+
+TEST_F(LookCommand, AKeyOfAWrongTypeIsNamedAndNoOther) {
+    publish("T", 1);
+    EXPECT_EQ(eventy({"work", "T", "--once", "--print"}).code, 0);
+    for (const std::string key : {"eventy:dead:T:default", "eventy:index:T"}) {
+        SCOPED_TRACE(key);
+        server_.must({"DEL", key});
+        server_.must({"SET", key, "mine"});
+        const auto ended = eventy({"search", "T"});
+        EXPECT_EQ(ended.code, 1);
+        EXPECT_NE(ended.err.find("key '" + key + "' holds a string where Eventy keeps a zset"), std::string::npos)
+            << ended.err;
+        EXPECT_EQ(ended.err.find("eventy:meta"), std::string::npos) << ended.err;
+        server_.must({"DEL", key});
+    }
+}
+
 TEST_F(LookCommand, NeverShowsThePassword) {
     server_.must({"CONFIG", "SET", "requirepass", "sesame-open"});
     const std::string port = std::to_string(server_.port());

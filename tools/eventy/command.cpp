@@ -1,9 +1,15 @@
 #include "command.hpp"
 
 #include <cstdint>
+#include <eventy/log.hpp>
 #include <eventy/serializer.hpp>
+#include <exception>
 #include <limits>
+#include <memory>
+#include <mutex>
+#include <utility>
 
+#include "output.hpp"
 #include "time_words.hpp"
 
 namespace eventy::cli {
@@ -23,7 +29,38 @@ std::string footer(const std::string& examples) {
     return text;
 }
 
-}  // namespace
+/// While it lives, warnings of the library are kept; they are shown in the end, unless an exception ends it: that one
+/// says why.
+class KeptWarnings {
+public:
+    KeptWarnings() {
+        set_logger([kept = kept_](LogLevel level, std::string_view message) {
+            if (level >= LogLevel::warning) {
+                const std::lock_guard lock(kept->mutex);
+                kept->lines.push_back((level == LogLevel::warning ? "warning: " : "error: ") + std::string(message));
+            }
+        });
+    }
+    ~KeptWarnings() {
+        set_logger(nullptr);
+        const std::lock_guard lock(kept_->mutex);
+        for (const std::string& line : kept_->lines) {
+            if (std::uncaught_exceptions() == exceptions_) {
+                complain(line);
+            }
+        }
+    }
+    KeptWarnings(const KeptWarnings&) = delete;
+    KeptWarnings& operator=(const KeptWarnings&) = delete;
+
+private:
+    struct Kept {
+        std::mutex mutex;
+        std::vector<std::string> lines = {};
+    };
+    const int exceptions_ = std::uncaught_exceptions();
+    const std::shared_ptr<Kept> kept_ = std::make_shared<Kept>();
+};
 
 std::shared_ptr<redis::Client> open_client(const Common& common) {
     auto options = redis::ClientOptions::from_url(common.url);
@@ -33,7 +70,15 @@ std::shared_ptr<redis::Client> open_client(const Common& common) {
     return std::make_shared<redis::Client>(std::move(options));
 }
 
+}  // namespace
+
+QueueManager open_manager(const Common& common) {
+    const KeptWarnings warnings;
+    return RedisQueueManager({.redis_client = open_client(common), .key_prefix = common.prefix});
+}
+
 EventQueue<std::string> open_queue(const Common& common, const std::string& type, const QueueNeeds& needs) {
+    const KeptWarnings warnings;
     return RedisEventQueue<std::string>({.event_type = type,
                                          .redis_client = open_client(common),
                                          .serializer = std::make_shared<const RawSerializer>(),

@@ -4,6 +4,7 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <CLI/Validators.hpp>
+#include <eventy/manager.hpp>
 #include <eventy/queue.hpp>
 #include <functional>
 #include <stdexcept>
@@ -44,9 +45,10 @@ struct QueueNeeds {
     milliseconds handler_timeout{0};
 };
 
-/// The queue of bytes; waits for the server. Throws what the library throws.
+/// The queue of bytes, the manager; they wait for the server. They throw what the library throws, without its warnings
+/// of the same.
 EventQueue<std::string> open_queue(const Common&, const std::string& type, const QueueNeeds& = {});
-std::shared_ptr<redis::Client> open_client(const Common&);
+QueueManager open_manager(const Common&);
 
 /// The command line while it is being described and parsed.
 struct CommandLine {

@@ -83,7 +83,11 @@ int run_and_explain(int argc, char** argv) {
     try {
         return run(argc, argv);
     } catch (const ConnectionError& error) {
-        complain(std::string(error.what()) + "; is Redis running there? Another one: --url or EVENTY_REDIS_URL");
+        const std::string what = error.what();
+        // As opposed to "cannot use": something answered.
+        complain(what + (what.starts_with("cannot reach ")
+                             ? "; is Redis running there? Another one: --url or EVENTY_REDIS_URL"
+                             : "; --url or EVENTY_REDIS_URL say which server, database, user and password"));
     } catch (const Error& error) {
         complain(error.what());
         return error.code() == errc::invalid_argument ? exit_usage : exit_failure;

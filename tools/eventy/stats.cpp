@@ -1,6 +1,4 @@
 // eventy stats [TYPE]: how queues are doing.
-#include <eventy/manager.hpp>
-
 #include "command.hpp"
 #include "output.hpp"
 #include "time_words.hpp"
@@ -41,7 +39,7 @@ std::vector<std::string> types_to_show(const Stats& options) {
     if (!options.type.empty()) {
         return {options.type};
     }
-    const RedisQueueManager manager({.redis_client = open_client(options.common), .key_prefix = options.common.prefix});
+    const QueueManager manager = open_manager(options.common);
     return manager.get_queue_types();
 }
 

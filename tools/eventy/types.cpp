@@ -1,6 +1,4 @@
 // eventy types: the registry.
-#include <eventy/manager.hpp>
-
 #include "command.hpp"
 #include "output.hpp"
 
@@ -9,7 +7,7 @@ namespace eventy::cli {
 namespace {
 
 int run(const Common& common) {
-    const RedisQueueManager manager({.redis_client = open_client(common), .key_prefix = common.prefix});
+    const QueueManager manager = open_manager(common);
     for (const auto& type : manager.get_queue_types()) {
         print((common.json ? JsonObject().text("type", type).str() : printable(type)) + "\n");
     }
