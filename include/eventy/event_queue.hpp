@@ -25,8 +25,8 @@ namespace eventy {
 /// `Error`: besides what each one names, `closed` after `close()`, `TimeoutError` and `ConnectionError` when the server
 /// does not answer within the client's `command_timeout`, and `server` for what Redis refuses.
 ///
-/// The last handle closes the queue: it waits for running handlers, though not inside a handler of this queue (there it
-/// ends in the background, and that is logged).
+/// The last handle closes the queue: it waits for running handlers, and then at most 250 ms for Redis to take their
+/// outcomes, though not inside a handler of this queue (there it ends in the background, and that is logged).
 template <class T>
 class EventQueue {
 public:
