@@ -62,6 +62,7 @@ bench: ## build and run the benchmarks (bench/README.md)
 	@$(CONFIGURE) --preset release -DEVENTY_BUILD_TESTS=ON -DEVENTY_BUILD_BENCHMARKS=ON
 	@cmake --build --preset release --target eventy_bench
 	@build/release/bench/eventy_bench
+	@bench/first_program.sh
 
 format: ## rewrite the sources in the project's format
 	@scripts/install-packages.sh ci
