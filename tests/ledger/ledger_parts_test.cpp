@@ -1,11 +1,6 @@
-// The parts of the ledger that stand alone: records, files, the plan, conduct, the proxy.
+// The parts of the ledger that stand alone: records, files, the plan, conduct.
 #include <gtest/gtest.h>
 
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/read.hpp>
-#include <boost/asio/write.hpp>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -15,13 +10,10 @@
 #include "ledger/fault_plan.hpp"
 #include "ledger/ledger_file.hpp"
 #include "ledger/record.hpp"
-#include "ledger/tcp_proxy.hpp"
 
 namespace eventy::ledger {
 
 namespace {
-
-using boost::asio::ip::tcp;
 
 TEST(LedgerRecord, ALineIsReadAsItWasWritten) {
     for (int i = 0; i <= static_cast<int>(What::two_places); ++i) {
@@ -98,85 +90,6 @@ TEST(LedgerConduct, IsTheSameForTheSameSeedAndOfEachKind) {
     }
     EXPECT_EQ(kinds.size(), 10U);
     EXPECT_EQ(conduct_for(1, "feed-1", 1, "w1.1"), Conduct::quick);
-}
-
-/// A listener that the proxy forwards to, and a client of the proxy.
-class LedgerProxy : public testing::Test {
-protected:
-    LedgerProxy()
-        : acceptor_(io_, {boost::asio::ip::address_v4::loopback(), 0}), proxy_(acceptor_.local_endpoint().port()) {
-        client_.connect({boost::asio::ip::address_v4::loopback(), static_cast<unsigned short>(proxy_.port())});
-        acceptor_.accept(server_);
-    }
-
-    static void say(tcp::socket& socket, const std::string& words) {
-        boost::asio::write(socket, boost::asio::buffer(words));
-    }
-    static std::string hear(tcp::socket& socket, std::size_t size) {
-        std::string words(size, ' ');
-        boost::asio::read(socket, boost::asio::buffer(words));
-        return words;
-    }
-    /// What comes back from the other end of a second connection is later than what was not held.
-    bool is_silent(tcp::socket& socket) {
-        socket.non_blocking(true);
-        char c = 0;
-        boost::system::error_code error;
-        socket.read_some(boost::asio::buffer(&c, 1), error);
-        socket.non_blocking(false);
-        return error == boost::asio::error::would_block;
-    }
-
-    boost::asio::io_context io_;
-    tcp::acceptor acceptor_;
-    TcpProxy proxy_;
-    tcp::socket client_{io_}, server_{io_};
-};
-
-TEST_F(LedgerProxy, ForwardsBothWays) {
-    say(client_, "hello");
-    EXPECT_EQ(hear(server_, 5), "hello");
-    say(server_, "you too");
-    EXPECT_EQ(hear(client_, 7), "you too");
-}
-
-TEST_F(LedgerProxy, OneWayIsHeldAndTheOtherFlows) {
-    proxy_.hold(false, true);
-    say(server_, "late");
-    say(client_, "soon");
-    EXPECT_EQ(hear(server_, 4), "soon");  // by now the other way would have come, too
-    EXPECT_TRUE(is_silent(client_));
-    proxy_.flow();
-    EXPECT_EQ(hear(client_, 4), "late");
-}
-
-TEST_F(LedgerProxy, WhatASideSentBeforeItClosedArrivesLate) {
-    proxy_.hold(true, true);
-    say(client_, "last words");
-    client_.close();
-    proxy_.flow();
-    EXPECT_EQ(hear(server_, 10), "last words");
-    boost::system::error_code error;
-    char c = 0;
-    server_.read_some(boost::asio::buffer(&c, 1), error);
-    EXPECT_TRUE(error);
-}
-
-TEST_F(LedgerProxy, ACutEndsBothSidesAndANewConnectionIsFine) {
-    say(client_, "hello");
-    EXPECT_EQ(hear(server_, 5), "hello");
-    proxy_.cut();
-    boost::system::error_code error;
-    char c = 0;
-    client_.read_some(boost::asio::buffer(&c, 1), error);
-    EXPECT_TRUE(error);
-    server_.read_some(boost::asio::buffer(&c, 1), error);
-    EXPECT_TRUE(error);
-    tcp::socket again(io_), its_server(io_);
-    again.connect({boost::asio::ip::address_v4::loopback(), static_cast<unsigned short>(proxy_.port())});
-    acceptor_.accept(its_server);
-    say(again, "hello");
-    EXPECT_EQ(hear(its_server, 5), "hello");
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include "ledger/ledger_file.hpp"
 #include "ledger/options.hpp"
 #include "ledger/role_process.hpp"
-#include "ledger/tcp_proxy.hpp"
+#include "support/tcp_proxy.hpp"
 
 namespace eventy::ledger {
 
@@ -50,7 +50,7 @@ private:
     std::string name_;
     SlotTerms terms_;
     LedgerFile& ledger_;
-    TcpProxy proxy_;
+    test::TcpProxy proxy_;
     std::unique_ptr<RoleProcess> process_;
     int life_ = 0;
     bool stopped_ = false, held_ = false, done_ = false;

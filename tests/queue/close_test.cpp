@@ -2,7 +2,7 @@
 #include <thread>
 
 #include "queue/backends.hpp"
-#include "queue/line.hpp"
+#include "support/tcp_proxy.hpp"
 
 namespace eventy::test {
 namespace {
@@ -69,7 +69,7 @@ protected:
     }
 
     RedisServer server_{RedisServer::Options{.arguments = {}, .append_only = true}};
-    Line line_{server_.port()};
+    TcpProxy line_{server_.port()};
     std::function<void()> mend_ = [] {};
 };
 
@@ -88,13 +88,13 @@ TEST_F(Closing, ReturnsByItsDeadlineWithRedisStopped) {
 }
 
 TEST_F(Closing, ReturnsByItsDeadlineOverASilentLine) {
-    mend_ = [&] { line_.mend(); };
-    returns_by_its_deadline([&] { line_.fall_silent(); });
+    mend_ = [&] { line_.flow(); };
+    returns_by_its_deadline([&] { line_.hold(true, true); });
 }
 
 TEST_F(Closing, ReturnsByItsDeadlineOverACutLine) {
-    mend_ = [&] { line_.mend(); };
-    returns_by_its_deadline([&] { line_.cut(); });
+    mend_ = [&] { line_.flow(); };
+    returns_by_its_deadline([&] { line_.refuse(); });
 }
 
 TEST_F(Closing, HandsBackWhatNoHandlerHasBegunSoThatAnotherHasItAtOnce) {

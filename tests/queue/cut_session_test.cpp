@@ -4,14 +4,14 @@
 #include <thread>
 
 #include "queue/backends.hpp"
-#include "queue/cutting_proxy.hpp"
+#include "support/tcp_proxy.hpp"
 
 namespace eventy::test {
 namespace {
 
-using Direction = CuttingProxy::Direction;
+using Way = TcpProxy::Way;
 
-class CutSession : public ::testing::TestWithParam<Direction> {
+class CutSession : public ::testing::TestWithParam<Way> {
 protected:
     CutSession() {
         set_logger([](LogLevel, std::string_view) {});
@@ -34,7 +34,7 @@ protected:
     bool run(std::int64_t cut_after) {
         constexpr int events = 5;
         const int number = ++sessions_;
-        CuttingProxy proxy(server_.port(), GetParam(), cut_after);
+        TcpProxy proxy(server_.port(), GetParam(), cut_after);
         std::mutex mutex;
         std::map<EventId, int> handled;
         {
@@ -71,8 +71,8 @@ protected:
 };
 
 TEST_P(CutSession, ProcessesEachEventOnceWhereverItIsCut) {
-    ASSERT_FALSE(run(CuttingProxy::never));  // and the server knows the scripts from now on
-    ASSERT_FALSE(run(CuttingProxy::never));
+    ASSERT_FALSE(run(TcpProxy::never));  // and the server knows the scripts from now on
+    ASSERT_FALSE(run(TcpProxy::never));
     // The length of the session differs a little from run to run, by what happens at the same time.
     const std::int64_t length = total_;
     ASSERT_GT(length, 1000);
@@ -100,8 +100,8 @@ TEST_P(CutSession, ProcessesEachEventOnceWhereverItIsCut) {
     RecordProperty("cuts", cuts);
 }
 
-INSTANTIATE_TEST_SUITE_P(On, CutSession, ::testing::Values(Direction::to_server, Direction::to_client),
-                         [](const auto& i) { return i.param == Direction::to_server ? "WayThere" : "WayBack"; });
+INSTANTIATE_TEST_SUITE_P(On, CutSession, ::testing::Values(Way::requests, Way::replies),
+                         [](const auto& i) { return i.param == Way::requests ? "WayThere" : "WayBack"; });
 
 }  // namespace
 }  // namespace eventy::test

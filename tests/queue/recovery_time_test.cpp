@@ -3,7 +3,7 @@
 #include <thread>
 
 #include "queue/backends.hpp"
-#include "queue/line.hpp"
+#include "support/tcp_proxy.hpp"
 
 namespace eventy::test {
 namespace {
@@ -58,7 +58,7 @@ protected:
     }
 
     RedisServer server_{RedisServer::Options{.arguments = {}, .append_only = true}};
-    Line line_{server_.port()};
+    TcpProxy line_{server_.port()};
 };
 
 TEST_F(RecoveryTime, AfterRedisWasKilledAndStarted) {
@@ -82,15 +82,15 @@ TEST_F(RecoveryTime, AfterItsConnectionsWereKilled) {
 }
 
 TEST_F(RecoveryTime, AfterTheLineWasCut) {
-    measure("cut line", [&] { line_.cut(); }, [&] { line_.mend(); });
+    measure("cut line", [&] { line_.refuse(); }, [&] { line_.flow(); });
 }
 
 TEST_F(RecoveryTime, AfterTheLineWasSilent) {
-    measure("silent line", [&] { line_.fall_silent(); }, [&] { line_.mend(); });
+    measure("silent line", [&] { line_.hold(true, true); }, [&] { line_.flow(); });
 }
 
 TEST_F(RecoveryTime, AfterTheLineWasSilentForLong) {
-    measure("silent line for 8 s", [&] { line_.fall_silent(); }, [&] { line_.mend(); }, 8000ms);
+    measure("silent line for 8 s", [&] { line_.hold(true, true); }, [&] { line_.flow(); }, 8000ms);
 }
 
 TEST_F(RecoveryTime, AfterAFailover) {
