@@ -13,7 +13,7 @@ enum class errc {
     connection,            ///< the server cannot be reached, or is not a usable Redis
     timeout,               ///< no answer in time; what was asked may or may not have happened
     serialization,         ///< bytes that are no T, or a T that has no bytes
-    payload_too_large,     ///< over the limit of 16 MiB a payload
+    payload_too_large,     ///< a payload over the queue's `max_payload_bytes`
     lease_lost,            ///< another worker has the event, or it was settled
     invalid_argument,      ///< an option or argument out of its range
     bad_page_id,           ///< a page id that this search did not give out

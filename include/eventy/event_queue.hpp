@@ -33,9 +33,9 @@ public:
     using payload_type = T;
 
     /// Stores the event and wakes a worker of each group. When the connection breaks meanwhile, the same call is sent
-    /// again and is applied once. Throws `SerializationError`, `payload_too_large` (over 16 MiB), `invalid_argument`.
-    /// After a `TimeoutError` the event may or may not have been published; with a `dedup_key` it is safe to try again.
-    /// Where that key finds an earlier publish, its event comes back as it is stored now.
+    /// again and is applied once. Throws `SerializationError`, `payload_too_large` (over `max_payload_bytes`),
+    /// `invalid_argument`. After a `TimeoutError` the event may or may not have been published; with a `dedup_key` it
+    /// is safe to try again. Where that key finds an earlier publish, its event comes back as it is stored now.
     QueueEvent<T> publish(T payload, PublishOptions = {}) const;
 
     /// All or none, with ids in the order given. Over 1,000 events or 32 MiB: `invalid_argument`, nothing is published;

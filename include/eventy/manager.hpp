@@ -68,7 +68,8 @@ private:
     std::shared_ptr<detail::Manager> manager_;
 };
 
-/// For `open_manager`; the fields are those of `RedisQueueOptions`. In memory the last two have no effect.
+/// For `open_manager`; the fields are those of `RedisQueueOptions`. In memory `publish_timeout`
+/// and `publish_buffer_bytes` have no effect.
 struct ManagerOptions {
     Format serializer = Format::json;
     std::string key_prefix = "eventy";
@@ -79,6 +80,7 @@ struct ManagerOptions {
     milliseconds handler_timeout{0};
     std::optional<milliseconds> publish_timeout = {};
     std::int64_t publish_buffer_bytes = std::int64_t{64} * 1024 * 1024;
+    std::int64_t max_payload_bytes = std::int64_t{16} * 1024 * 1024;
 };
 
 /// As `RedisQueueOptions`, for each of its queues; `concurrency` counts the handlers of all of them together.
@@ -94,6 +96,7 @@ struct RedisManagerOptions {
     milliseconds handler_timeout{0};
     std::optional<milliseconds> publish_timeout = {};
     std::int64_t publish_buffer_bytes = std::int64_t{64} * 1024 * 1024;
+    std::int64_t max_payload_bytes = std::int64_t{16} * 1024 * 1024;
 };
 
 struct MemoryManagerOptions {
@@ -104,6 +107,7 @@ struct MemoryManagerOptions {
     std::optional<int> concurrency = {};
     RetryPolicy retry = {};
     milliseconds handler_timeout{0};
+    std::int64_t max_payload_bytes = std::int64_t{16} * 1024 * 1024;
 };
 
 /// Throws as `RedisEventQueue`'s constructor.

@@ -43,6 +43,10 @@ struct RedisQueueOptions {
     /// How much may wait while Redis is away: the bytes of the payloads, keys and headers. A publish that would be over
     /// it fails at once with `ConnectionError`; one that is larger may wait alone.
     std::int64_t publish_buffer_bytes = std::int64_t{64} * 1024 * 1024;
+    /// How large a payload may be. A publish of a larger one throws `payload_too_large`; a stored event with a larger
+    /// one is not read: it becomes ERROR where this queue's worker meets it, and is `unreadable` to a search. 1 byte to
+    /// 32 MiB; the same for all that use the event type.
+    std::int64_t max_payload_bytes = std::int64_t{16} * 1024 * 1024;
 };
 
 namespace detail {
@@ -55,7 +59,8 @@ QueueSettings settings_of(Options& options) {
                            .concurrency = options.concurrency,
                            .lease = options.lease,
                            .retry = std::move(options.retry),
-                           .handler_timeout = options.handler_timeout};
+                           .handler_timeout = options.handler_timeout,
+                           .max_payload_bytes = options.max_payload_bytes};
     if constexpr (requires { options.lazy_connect; }) {
         settings.lazy_connect = options.lazy_connect;
     }
@@ -100,6 +105,7 @@ struct MemoryQueueOptions {
     milliseconds lease{10000};
     RetryPolicy retry = {};
     milliseconds handler_timeout{0};
+    std::int64_t max_payload_bytes = std::int64_t{16} * 1024 * 1024;
 };
 
 /// A queue in this process's memory. Constructors only: pass and keep it as `EventQueue<T>`.

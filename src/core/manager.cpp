@@ -164,7 +164,8 @@ std::shared_ptr<detail::Manager> manager_on(std::shared_ptr<detail::Backend> bac
                                                                .retry = options.retry,
                                                                .handler_timeout = options.handler_timeout,
                                                                .publish_timeout = options.publish_timeout,
-                                                               .publish_buffer_bytes = options.publish_buffer_bytes}});
+                                                               .publish_buffer_bytes = options.publish_buffer_bytes,
+                                                               .max_payload_bytes = options.max_payload_bytes}});
 }
 
 }  // namespace
@@ -185,7 +186,8 @@ MemoryQueueManager::MemoryQueueManager(MemoryManagerOptions options)
                                      .event_ttl = options.event_ttl,
                                      .concurrency = options.concurrency,
                                      .retry = std::move(options.retry),
-                                     .handler_timeout = options.handler_timeout})}) {}
+                                     .handler_timeout = options.handler_timeout,
+                                     .max_payload_bytes = options.max_payload_bytes})}) {}
 
 QueueManager open_manager(std::string_view url, ManagerOptions options) {
     const bool in_memory = url == "memory://";
@@ -200,7 +202,8 @@ QueueManager open_manager(std::string_view url, ManagerOptions options) {
                                                             .retry = std::move(options.retry),
                                                             .handler_timeout = options.handler_timeout,
                                                             .publish_timeout = options.publish_timeout,
-                                                            .publish_buffer_bytes = options.publish_buffer_bytes})});
+                                                            .publish_buffer_bytes = options.publish_buffer_bytes,
+                                                            .max_payload_bytes = options.max_payload_bytes})});
 }
 
 }  // namespace eventy

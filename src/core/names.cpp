@@ -16,6 +16,7 @@ constexpr auto longest_lease = std::chrono::hours(24);
 constexpr auto longest_handler_timeout = std::chrono::hours(24 * 30);
 constexpr auto longest_publish_timeout = std::chrono::hours(24);
 constexpr int most_handlers = 1024;
+constexpr std::int64_t largest_payload = std::int64_t{32} * 1024 * 1024;  // as much as one call may publish
 
 [[noreturn]] void refuse(const std::string& message) { throw Error(errc::invalid_argument, message); }
 
@@ -115,6 +116,10 @@ void check_settings(const QueueSettings& settings) {
     }
     if (settings.publish_buffer_bytes < 0) {
         refuse("publish_buffer_bytes is " + std::to_string(settings.publish_buffer_bytes) + "; it must be 0 or more");
+    }
+    if (settings.max_payload_bytes < 1 || settings.max_payload_bytes > largest_payload) {
+        refuse("max_payload_bytes is " + std::to_string(settings.max_payload_bytes) + "; it must be 1 to " +
+               std::to_string(largest_payload) + " (32 MiB)");
     }
     check_policy(settings.retry);
 }

@@ -19,7 +19,6 @@ using std::chrono::steady_clock;
 
 constexpr std::size_t most_events_a_publish = 1000;
 constexpr std::size_t most_bytes_a_publish = std::size_t{32} * 1024 * 1024;
-constexpr std::size_t most_payload_bytes = std::size_t{16} * 1024 * 1024;
 constexpr std::size_t most_key_bytes = 1024;
 constexpr std::size_t most_header_bytes = std::size_t{64} * 1024;
 // For how long the last handle waits for the server to take the last outcomes; healthy ones need a thousandth of it.
@@ -28,7 +27,7 @@ constexpr auto patience_of_destructors = milliseconds(250);
 int hardware_threads() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
 
 std::size_t check_events(const std::vector<std::string>& payloads, const PublishOptions& options,
-                         const std::string& headers, milliseconds ttl) {
+                         const std::string& headers, const QueueSettings& settings) {
     const auto refuse = [](errc code, const std::string& message) { throw Error(code, "cannot publish: " + message); };
     if (payloads.size() > most_events_a_publish) {
         refuse(errc::invalid_argument, std::to_string(payloads.size()) + " events in one call; at most " +
@@ -46,19 +45,21 @@ std::size_t check_events(const std::vector<std::string>& payloads, const Publish
         refuse(errc::invalid_argument, "the dedup_key has " + std::to_string(options.dedup_key.size()) +
                                            " bytes; at most " + std::to_string(most_key_bytes) + " are allowed");
     }
-    if (options.dedup_window < milliseconds(0) || options.dedup_window > ttl) {
+    if (options.dedup_window < milliseconds(0) || options.dedup_window > settings.event_ttl) {
         refuse(errc::invalid_argument, "dedup_window is " + std::to_string(options.dedup_window.count()) +
                                            " ms; it must be 0 to the queue's event_ttl, " +
-                                           std::to_string(ttl.count()) + " ms");
+                                           std::to_string(settings.event_ttl.count()) + " ms");
     }
     if (options.dedup_window > milliseconds(0) && options.dedup_key.empty()) {
         refuse(errc::invalid_argument, "there is a dedup_window but no dedup_key");
     }
+    const auto most_payload_bytes = static_cast<std::size_t>(settings.max_payload_bytes);
     std::size_t bytes = 0;
     for (const auto& payload : payloads) {
         if (payload.size() > most_payload_bytes) {
             refuse(errc::payload_too_large, "the payload has " + std::to_string(payload.size()) + " bytes; at most " +
-                                                std::to_string(most_payload_bytes) + " are allowed");
+                                                std::to_string(most_payload_bytes) +
+                                                " are allowed (the queue's max_payload_bytes)");
         }
         bytes += payload.size() + options.key.size() + headers.size();
     }
@@ -116,7 +117,9 @@ std::shared_ptr<QueueCore> QueueCore::open(std::shared_ptr<Backend> backend, Que
 }
 
 void QueueCore::start() {
-    context_->store = context_->backend->open(context_->name, publisher_->longest_call());
+    context_->store = context_->backend->open(
+        context_->name,
+        {.publish_timeout = publisher_->longest_call(), .max_payload_bytes = context_->settings.max_payload_bytes});
     context_->store->on_presence([weak = std::weak_ptr(publisher_)] {
         if (const auto publisher = weak.lock()) {
             publisher->presence_changed();
@@ -175,7 +178,7 @@ void QueueCore::register_type() {
 std::vector<Receipt> QueueCore::publish(std::vector<std::string> payloads, const PublishOptions& options) {
     require_open("publish");
     const std::string headers = headers_to_text(options.headers);
-    const std::size_t bytes = check_events(payloads, options, headers, context_->settings.event_ttl);
+    const std::size_t bytes = check_events(payloads, options, headers, context_->settings);
     if (payloads.empty()) {
         return {};
     }

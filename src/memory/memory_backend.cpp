@@ -25,12 +25,12 @@ void MemoryBackend::check(Deadline, Callback<Done> callback) {
     io_.post([callback = std::move(callback)] { callback(Done()); });
 }
 
-std::unique_ptr<detail::Store> MemoryBackend::open(QueueName name, milliseconds) {
+std::unique_ptr<detail::Store> MemoryBackend::open(QueueName name, StoreSettings settings) {
     auto& queue = queues_[{name.prefix, name.type}];
     if (!queue) {
         queue = std::make_shared<SharedQueue>(io_, clock_);
     }
-    return std::make_unique<MemoryStore>(io_, std::move(name), queue, types_);
+    return std::make_unique<MemoryStore>(io_, std::move(name), settings, queue, types_);
 }
 
 void MemoryBackend::list_types(std::string prefix, Deadline, Callback<std::vector<std::string>> callback) {

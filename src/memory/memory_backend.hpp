@@ -34,7 +34,7 @@ public:
     void check(Deadline, Callback<Done>) override;
     milliseconds connect_timeout() const override { return milliseconds(5000); }
     milliseconds command_timeout() const override { return milliseconds(5000); }
-    std::unique_ptr<detail::Store> open(QueueName, milliseconds publish_timeout) override;
+    std::unique_ptr<detail::Store> open(QueueName, StoreSettings) override;
     void list_types(std::string prefix, Deadline, Callback<std::vector<std::string>>) override;
     void remove_type(QueueName, Deadline, Callback<Done>) override;
 

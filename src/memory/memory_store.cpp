@@ -4,10 +4,11 @@
 
 namespace eventy::memory {
 
-MemoryStore::MemoryStore(IoThread& io, QueueName name, std::shared_ptr<SharedQueue> queue,
+MemoryStore::MemoryStore(IoThread& io, QueueName name, StoreSettings settings, std::shared_ptr<SharedQueue> queue,
                          std::shared_ptr<TypeRegistry> types)
     : io_(io),
       name_(std::move(name)),
+      max_payload_bytes_(settings.max_payload_bytes),
       queue_(std::move(queue)),
       types_(std::move(types)),
       number_(queue_->new_number()),
@@ -30,8 +31,9 @@ void MemoryStore::publish(PublishRequest request, Deadline, Callback<PublishRepl
 }
 
 void MemoryStore::take(TakeRequest request, Callback<TakeReply> callback) {
-    answer(std::move(callback),
-           queue_->run([&](QueueState& state, std::int64_t now) { return state.take(request, now); }));
+    answer(std::move(callback), queue_->run([&](QueueState& state, std::int64_t now) {
+        return state.take(request, now, max_payload_bytes_);
+    }));
 }
 
 void MemoryStore::settle(SettleRequest request, Callback<StillHeld> callback) {
@@ -84,12 +86,14 @@ void MemoryStore::stop_waiting(const std::string& group) { queue_->stop_waiting(
 void MemoryStore::nudge(const std::string& group) { queue_->nudge(group); }
 
 void MemoryStore::get(std::vector<EventId> ids, Deadline, Callback<std::vector<std::optional<StoredEvent>>> callback) {
-    answer(std::move(callback), queue_->run([&](QueueState& state, std::int64_t now) { return state.get(ids, now); }));
+    answer(std::move(callback),
+           queue_->run([&](QueueState& state, std::int64_t now) { return state.get(ids, now, max_payload_bytes_); }));
 }
 
 void MemoryStore::search(SearchRequest request, Deadline, Callback<SearchReply> callback) {
-    answer(std::move(callback),
-           queue_->run([&](QueueState& state, std::int64_t now) { return state.search(request, now); }));
+    answer(std::move(callback), queue_->run([&](QueueState& state, std::int64_t now) {
+        return state.search(request, now, max_payload_bytes_);
+    }));
 }
 
 void MemoryStore::count(EventFilter filter, Deadline, Callback<std::int64_t> callback) {

@@ -17,7 +17,7 @@ class TypeRegistry;
 /// no connection to lose, so nothing ever fails.
 class MemoryStore final : public detail::Store {
 public:
-    MemoryStore(IoThread&, QueueName, std::shared_ptr<SharedQueue>, std::shared_ptr<TypeRegistry>);
+    MemoryStore(IoThread&, QueueName, StoreSettings, std::shared_ptr<SharedQueue>, std::shared_ptr<TypeRegistry>);
     ~MemoryStore() override;
 
     void publish(PublishRequest, Deadline, Callback<PublishReply>) override;
@@ -52,6 +52,7 @@ private:
 
     IoThread& io_;
     const QueueName name_;
+    const std::int64_t max_payload_bytes_;
     const std::shared_ptr<SharedQueue> queue_;
     const std::shared_ptr<TypeRegistry> types_;
     const std::uint64_t number_;

@@ -44,6 +44,14 @@ int precedence(EventStatus status) {
 
 }  // namespace
 
+std::string too_large(const StoredEvent& event, std::int64_t max_payload) {
+    if (static_cast<std::int64_t>(event.payload.size()) <= max_payload) {
+        return {};
+    }
+    return "its payload has " + std::to_string(event.payload.size()) + " bytes, more than the max_payload_bytes of " +
+           std::to_string(max_payload);
+}
+
 PublishReply QueueState::publish(PublishRequest request, std::int64_t now) {
     expire(now);
     group(default_group);
@@ -116,7 +124,7 @@ std::vector<PublishReply::Repeated> QueueState::sort_out_repeated(PublishRequest
 struct QueueState::Taking {
     const TakeRequest& request;
     GroupState& from;
-    std::int64_t now;
+    std::int64_t now, max_payload;
     std::int64_t bytes = 0, left_alone = 0;
     bool full = false, left_takeable = false;
     TakeReply reply = {};
@@ -125,9 +133,9 @@ struct QueueState::Taking {
     bool in_danger(int lost) const { return request.max_lost_leases > 1 && lost + 1 == request.max_lost_leases; }
 };
 
-TakeReply QueueState::take(const TakeRequest& request, std::int64_t now) {
+TakeReply QueueState::take(const TakeRequest& request, std::int64_t now, std::int64_t max_payload) {
     expire(now);
-    Taking taking{.request = request, .from = group(request.group), .now = now};
+    Taking taking{.request = request, .from = group(request.group), .now = now, .max_payload = max_payload};
     GroupState& from = taking.from;
     TakeReply& reply = taking.reply;
     last_epoch_ = reply.epoch = std::max(last_epoch_ + 1, now);
@@ -142,7 +150,9 @@ TakeReply QueueState::take(const TakeRequest& request, std::int64_t now) {
     while (taking.has_room() && from.backlog() > 0) {
         const EventId next = next_beyond(from);
         from.pass(next - 1);
-        take_one(taking, next);
+        if (!refuse_too_large(taking, *find(next))) {
+            take_one(taking, next);
+        }
     }
     if (taking.has_room()) {
         from.pass(last_id_);
@@ -182,6 +192,19 @@ bool QueueState::take_one(Taking& taking, EventId id) {
     return true;
 }
 
+/// Makes it ERROR where its payload is too large, wherever it was takeable from.
+bool QueueState::refuse_too_large(Taking& taking, Event& event) {
+    const std::string reason = too_large(event.stored, taking.max_payload);
+    if (!reason.empty()) {
+        const TakeRequest& request = taking.request;
+        const EventId id = event.stored.id;
+        taking.from.lease(id, taking.reply.epoch, lease_end(taking.now, request.lease));
+        give_up(event, taking.from, reason, request.worker_id, taking.now + in_us(request.ttl));
+        taking.reply.refused.push_back({id, reason});
+    }
+    return !reason.empty();
+}
+
 /// Of those whose lease ran out, or of the delayed.
 void QueueState::take_due(Taking& taking, bool ran_out, std::int64_t most) {
     GroupState& from = taking.from;
@@ -197,7 +220,11 @@ void QueueState::take_due(Taking& taking, bool ran_out, std::int64_t most) {
         const int lost = from.lost_leases(id), attempt = from.attempt(id);
         Event& event = *find(id);
         const std::string holder = event.leased_by[request.group];
-        if (lost >= request.max_lost_leases) {
+        if (refuse_too_large(taking, event)) {
+            if (ran_out) {
+                add_failure(event, request.group, holder, attempt, "its lease was lost", taking.now);
+            }
+        } else if (lost >= request.max_lost_leases) {
             const std::string reason = "lost its lease " + std::to_string(request.max_lost_leases) + " times";
             add_failure(event, request.group, holder, attempt, "its lease was lost", taking.now);
             give_up(event, from, reason, request.worker_id, taking.now + in_us(request.ttl));

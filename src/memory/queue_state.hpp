@@ -22,13 +22,19 @@ struct Signals {
     std::vector<std::string> wake = {}, quiet = {};
 };
 
+/// Why an event with this payload is not handed out; empty when it is not too large.
+std::string too_large(const StoredEvent&, std::int64_t max_payload);
+
 /// The state of one queue and its transitions, the same as the scripts of the Redis store. Plain and synchronous: `now`
 /// is an argument (µs since 1970), and nothing happens between calls: what has expired by `now` is dropped at the start
 /// of each call. Not thread-safe.
 class QueueState {
 public:
+    // A larger payload than `max_payload` makes the event ERROR to a take, and unreadable to a reader.
+    static constexpr std::int64_t usual_max_payload = StoreSettings().max_payload_bytes;
+
     PublishReply publish(PublishRequest, std::int64_t now);
-    TakeReply take(const TakeRequest&, std::int64_t now);
+    TakeReply take(const TakeRequest&, std::int64_t now, std::int64_t max_payload = usual_max_payload);
     StillHeld settle(const SettleRequest&, std::int64_t now);
     StillHeld renew(const RenewRequest&, std::int64_t now);
     StillHeld progress(const ProgressRequest&, std::int64_t now);
@@ -39,8 +45,9 @@ public:
     /// Somebody is about to work for the group: the group `default` exists from then on.
     void joined(const std::string& group);
 
-    std::vector<std::optional<StoredEvent>> get(const std::vector<EventId>&, std::int64_t now);
-    SearchReply search(const SearchRequest&, std::int64_t now);
+    std::vector<std::optional<StoredEvent>> get(const std::vector<EventId>&, std::int64_t now,
+                                                std::int64_t max_payload = usual_max_payload);
+    SearchReply search(const SearchRequest&, std::int64_t now, std::int64_t max_payload = usual_max_payload);
     std::int64_t count(const EventFilter&, std::int64_t now);
     QueueStats stats(std::int64_t now);
     std::vector<SubscriberInfo> subscribers(std::int64_t now);
@@ -89,6 +96,7 @@ private:
     GroupState* find_group(const std::string& name);
     struct Taking;
     bool take_one(Taking&, EventId);
+    bool refuse_too_large(Taking&, Event&);
     void take_due(Taking&, bool ran_out, std::int64_t most);
     EventId next_beyond(const GroupState&) const;
     void add_failure(Event&, const std::string& group, const std::string& worker_id, int attempt,

@@ -26,8 +26,17 @@ auto in_time_range(Ordered& events, const EventFilter& filter, std::optional<std
     return upside_down ? std::pair(last, last) : std::pair(first, last);
 }
 
-/// What failed before says nothing about an event that every group has processed.
-StoredEvent as_read(StoredEvent event) {
+/// What failed before says nothing about an event that every group has processed. Of one that is too large only its
+/// history is read.
+StoredEvent as_read(StoredEvent event, std::int64_t max_payload) {
+    event.unreadable = too_large(event, max_payload);
+    if (!event.unreadable.empty()) {
+        event.payload.clear();
+        event.key.clear();
+        event.headers.clear();
+        event.last_error.clear();
+        event.failures.clear();
+    }
     if (event.status == EventStatus::processed) {
         event.last_error.clear();
     }
@@ -36,24 +45,25 @@ StoredEvent as_read(StoredEvent event) {
 
 }  // namespace
 
-std::vector<std::optional<StoredEvent>> QueueState::get(const std::vector<EventId>& ids, std::int64_t now) {
+std::vector<std::optional<StoredEvent>> QueueState::get(const std::vector<EventId>& ids, std::int64_t now,
+                                                        std::int64_t max_payload) {
     expire(now);
     std::vector<std::optional<StoredEvent>> found;
     found.reserve(ids.size());
     for (const EventId id : ids) {
         const Event* const event = find(id);
-        found.push_back(event == nullptr ? std::nullopt : std::optional(as_read(event->stored)));
+        found.push_back(event == nullptr ? std::nullopt : std::optional(as_read(event->stored, max_payload)));
     }
     return found;
 }
 
-SearchReply QueueState::search(const SearchRequest& request, std::int64_t now) {
+SearchReply QueueState::search(const SearchRequest& request, std::int64_t now, std::int64_t max_payload) {
     expire(now);
     SearchReply reply;
     const auto newest_first = [&](auto range, auto&& stored) {
         auto [first, last] = range;
         while (last != first && static_cast<std::int64_t>(reply.events.size()) < request.limit) {
-            reply.events.push_back(as_read(stored(*--last)));
+            reply.events.push_back(as_read(stored(*--last), max_payload));
         }
         if (last != first && !reply.events.empty()) {
             reply.next_before_us = in_us(reply.events.back().created_at);

@@ -1,5 +1,6 @@
 // One Redis client as what queues are opened on.
 #pragma once
+#include <cstdint>
 #include <eventy/redis.hpp>
 #include <memory>
 #include <optional>
@@ -16,8 +17,8 @@ namespace eventy::redis {
 /// Owns the I/O thread and the connections on it.
 class RedisBackend final : public detail::Backend {
 public:
-    /// Throws `invalid_argument` for options out of range. `limits`: for tests.
-    explicit RedisBackend(ClientOptions, StoreLimits limits = {});
+    /// Throws `invalid_argument` for options out of range. `reply_bytes`: for tests.
+    explicit RedisBackend(ClientOptions, std::int64_t reply_bytes = RedisStore::usual_reply_bytes);
     ~RedisBackend() override;
 
     detail::IoThread& io() override { return io_; }
@@ -25,7 +26,7 @@ public:
     void check(Deadline, Callback<Done>) override;
     milliseconds connect_timeout() const override { return options_.connect_timeout; }
     milliseconds command_timeout() const override { return options_.command_timeout; }
-    std::unique_ptr<detail::Store> open(detail::QueueName, milliseconds publish_timeout) override;
+    std::unique_ptr<detail::Store> open(detail::QueueName, detail::StoreSettings) override;
     void list_types(std::string prefix, Deadline, Callback<std::vector<std::string>>) override;
     void remove_type(detail::QueueName, Deadline, Callback<Done>) override;
 
@@ -35,7 +36,7 @@ private:
 
     ClientOptions options_;
     std::string place_;
-    StoreLimits limits_;
+    std::int64_t reply_bytes_;
     detail::IoThread io_;
     std::unique_ptr<ClientCore> core_;  // used and destroyed on the I/O thread
 };

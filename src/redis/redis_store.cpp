@@ -24,14 +24,15 @@ std::uint64_t new_token() {
 }  // namespace
 
 RedisStore::RedisStore(detail::IoThread& io, ClientCore& core, detail::QueueName name, std::string place,
-                       milliseconds publish_timeout, StoreLimits limits)
+                       detail::StoreSettings settings, std::int64_t reply_bytes)
     : io_(io),
       core_(core),
       name_(std::move(name)),
       keys_(name_),
-      limits_(limits),
+      max_payload_bytes_(settings.max_payload_bytes),
+      reply_bytes_(reply_bytes),
       runner_(core, keys_, std::move(place)),
-      numbered_(io.context(), core, runner_, keys_, publish_timeout,
+      numbered_(io.context(), core, runner_, keys_, settings.publish_timeout,
                 [this](const Reply& reply) {
                     heard(reply.items.at(1));
                     lost_writes(reply.items.at(3));

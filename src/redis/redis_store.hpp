@@ -18,18 +18,16 @@
 
 namespace eventy::redis {
 
-struct StoreLimits {
-    std::int64_t payload_bytes = 16 * 1024 * 1024;  // a larger one was not written by us and is not read
-    std::int64_t reply_bytes = 32 * 1024 * 1024;    // of events in one reply; longer answers come in several
-};
-
 /// Says what a request is in the words of its script, and what the reply is in the store's. What has to be applied once
 /// goes through NumberedCalls.
 class RedisStore final : public detail::Store {
 public:
+    /// Of events in one reply; longer answers come in several. The first event may be larger.
+    static constexpr std::int64_t usual_reply_bytes = std::int64_t{32} * 1024 * 1024;
+
     /// The client must outlive the store. `place`: the server, for messages.
-    RedisStore(detail::IoThread&, ClientCore&, detail::QueueName, std::string place, milliseconds publish_timeout,
-               StoreLimits = {});
+    RedisStore(detail::IoThread&, ClientCore&, detail::QueueName, std::string place, detail::StoreSettings,
+               std::int64_t reply_bytes);
     ~RedisStore() override;
 
     void publish(detail::PublishRequest, Deadline, Callback<detail::PublishReply>) override;
@@ -96,7 +94,7 @@ private:
     ClientCore& core_;
     detail::QueueName name_;
     Keys keys_;
-    StoreLimits limits_;
+    std::int64_t max_payload_bytes_, reply_bytes_;
     ScriptRunner runner_;
     NumberedCalls numbered_;
     std::uint64_t connection_token_ = 0;

@@ -183,7 +183,7 @@ void RedisStore::take(detail::TakeRequest request, Callback<detail::TakeReply> d
     call.record_key = 5;
     call.script.argument(request.group).argument(std::int64_t{request.max}).argument(request.max_bytes);
     call.script.argument(request.lease.count()).argument(request.ttl.count()).argument(request.worker_id);
-    call.script.argument(limits_.payload_bytes).argument(keys_.event_start).argument(keys_.channel);
+    call.script.argument(max_payload_bytes_).argument(keys_.event_start).argument(keys_.channel);
     call.script.argument(std::int64_t{request.max_lost_leases}).argument(std::int64_t{request.holding});
     call.answered = [done](Reply& reply) { done(take_reply(reply)); };
     // What such a take had leased is in nobody's hands: back at once, not after a lease.

@@ -61,7 +61,7 @@ void RedisStore::get_more(std::shared_ptr<Getting> getting) {
     constexpr std::size_t ids_a_call = 1000;
     ScriptCall call{&scripts::get, {keys_.meta, keys_.groups, keys_.index}};
     call.argument(keys_.event_start).argument(keys_.leases_start).argument(keys_.open_start);
-    call.argument(keys_.dead_start).argument(limits_.payload_bytes).argument(limits_.reply_bytes);
+    call.argument(keys_.dead_start).argument(max_payload_bytes_).argument(reply_bytes_);
     const std::size_t first = getting->found.size();
     for (std::size_t i = first; i < std::min(getting->ids.size(), first + ids_a_call); ++i) {
         call.argument(getting->ids[i]);
@@ -115,8 +115,8 @@ void RedisStore::search_more(std::shared_ptr<Searching> searching) {
     call.argument(searching->range.from).argument(searching->range.to).argument(searching->status);
     call.argument(searching->limit - static_cast<std::int64_t>(searching->found.events.size()));
     call.argument(keys_.event_start).argument(keys_.leases_start).argument(keys_.open_start);
-    call.argument(keys_.dead_start).argument(limits_.payload_bytes);
-    call.argument(limits_.reply_bytes - searching->bytes);
+    call.argument(keys_.dead_start).argument(max_payload_bytes_);
+    call.argument(reply_bytes_ - searching->bytes);
     ++searching->calls;
     run(
         std::move(call), searching->deadline, [searching](const Failure& failure) { searching->done(failure); },
@@ -129,7 +129,7 @@ void RedisStore::search_more(std::shared_ptr<Searching> searching) {
             }
             const std::int64_t next = reply.items.at(2).integer;
             const bool full =
-                static_cast<std::int64_t>(events.size()) >= searching->limit || searching->bytes >= limits_.reply_bytes;
+                static_cast<std::int64_t>(events.size()) >= searching->limit || searching->bytes >= reply_bytes_;
             if (next != no_more && !full && searching->calls < most_calls) {
                 searching->range.to = next;
                 search_more(searching);

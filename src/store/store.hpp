@@ -30,6 +30,13 @@ struct QueueName {
     std::string prefix = {}, type = {};
 };
 
+/// What a store knows of its queue's settings.
+struct StoreSettings {
+    milliseconds publish_timeout{5000};  // the most that a publish may take
+    /// An event with a larger payload is ERROR to a take, and unreadable to those that read.
+    std::int64_t max_payload_bytes = std::int64_t{16} * 1024 * 1024;
+};
+
 /// Steady time by which an answer must be there; none: as long as it takes.
 using Deadline = std::optional<std::chrono::steady_clock::time_point>;
 
@@ -258,8 +265,8 @@ public:
     /// How long a call of a user waits for its answer.
     virtual milliseconds command_timeout() const = 0;
 
-    /// Callable on the I/O thread only. `publish_timeout`: the most that a publish may take.
-    virtual std::unique_ptr<Store> open(QueueName, milliseconds publish_timeout) = 0;
+    /// Callable on the I/O thread only.
+    virtual std::unique_ptr<Store> open(QueueName, StoreSettings) = 0;
     virtual void list_types(std::string prefix, Deadline, Callback<std::vector<std::string>>) = 0;
     virtual void remove_type(QueueName, Deadline, Callback<Done>) = 0;
 

@@ -113,7 +113,7 @@ void Driver::on_io(const std::function<void()>& what) {
 void Driver::open(const QueueName& name) {
     on_io([&] {
         for (auto& store : stores_) {
-            store = backend_->open(name, milliseconds(5000));
+            store = backend_->open(name, {});
         }
     });
 }

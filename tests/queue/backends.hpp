@@ -90,6 +90,7 @@ struct Settings {
     milliseconds lease = 10s;
     RetryPolicy retry = {};
     milliseconds handler_timeout = {};
+    std::int64_t max_payload_bytes = std::int64_t{16} * 1024 * 1024;
 };
 
 class OnEachBackend : public ::testing::TestWithParam<Kind> {
@@ -128,7 +129,8 @@ protected:
                                        .concurrency = settings.concurrency,
                                        .lease = settings.lease,
                                        .retry = settings.retry,
-                                       .handler_timeout = settings.handler_timeout});
+                                       .handler_timeout = settings.handler_timeout,
+                                       .max_payload_bytes = settings.max_payload_bytes});
         }
         return MemoryEventQueue<T>({.event_type = settings.type,
                                     .store = store_,
@@ -138,7 +140,8 @@ protected:
                                     .concurrency = settings.concurrency,
                                     .lease = settings.lease,
                                     .retry = settings.retry,
-                                    .handler_timeout = settings.handler_timeout});
+                                    .handler_timeout = settings.handler_timeout,
+                                    .max_payload_bytes = settings.max_payload_bytes});
     }
 
     QueueManager open_its_manager(const std::string& prefix = {}) {

@@ -30,6 +30,20 @@ TEST_P(Managing, TypesAreRegisteredAndUsed) {
     EXPECT_EQ(got, (std::vector<int>{1, 7}));
 }
 
+TEST_P(Managing, TheLimitOfAPayloadIsThatOfAllItsQueues) {
+    const auto open_limited = [&]() -> QueueManager {
+        if (on_redis()) {
+            return RedisQueueManager(
+                {.redis_client = new_client(), .key_prefix = prefix_, .concurrency = 4, .max_payload_bytes = 12});
+        }
+        return MemoryQueueManager({.store = store_, .key_prefix = prefix_, .concurrency = 4, .max_payload_bytes = 12});
+    };
+    const auto manager = open_limited();
+    manager.register_type<Invoice>();
+    EXPECT_EQ(manager.get_event_queue<Invoice>().publish({1}).id, 1) << R"({"number":1})";
+    EXPECT_EQ(thrown([&] { (void)manager.get_event_queue<Invoice>().publish({10}); }), errc::payload_too_large);
+}
+
 TEST_P(Managing, UnregisteredTypesAndTakenNames) {
     const auto manager = open_its_manager();
     std::string what;

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <limits>
 #include <list>
 #include <set>
 #include <thread>
@@ -132,13 +134,69 @@ TEST_P(Publishing, TooManyOrTooMuchIsRefusedWhole) {
     EXPECT_EQ(thrown([&] { (void)queue.publish_all(std::vector<std::string>(5, eight_mib)); }), errc::invalid_argument);
     std::string what;
     EXPECT_EQ(thrown([&] { (void)queue.publish(std::string((16U << 20U) + 1, 'x')); }, &what), errc::payload_too_large);
-    EXPECT_NE(what.find("16777217 bytes"), std::string::npos) << what;
+    EXPECT_NE(what.find("has 16777217 bytes; at most 16777216 are allowed (the queue's max_payload_bytes)"),
+              std::string::npos)
+        << what;
     EXPECT_EQ(thrown([&] { (void)queue.publish("x", {.key = std::string(1025, 'k')}); }), errc::invalid_argument);
     EXPECT_EQ(thrown([&] { (void)queue.publish("x", {.headers = {{"h", std::string(70'000, 'v')}}}); }),
               errc::invalid_argument);
     EXPECT_EQ(thrown([&] { (void)queue.publish("x", {.headers = {{"h", "\xff"}}}); }), errc::invalid_argument);
     EXPECT_EQ(queue.count_events(), 0);
     EXPECT_EQ(queue.publish(std::string(16U << 20U, 'x')).id, 1) << "and nothing was used up";
+}
+
+TEST_P(Publishing, TheLimitOfAPayloadIsTheQueuesOption) {
+    const auto queue = open<std::string>({.max_payload_bytes = 100}, std::make_shared<RawSerializer>());
+    EXPECT_EQ(queue.publish(std::string(100, 'x')).id, 1);
+    std::string what;
+    EXPECT_EQ(thrown([&] { (void)queue.publish(std::string(101, 'x')); }, &what), errc::payload_too_large);
+    EXPECT_NE(what.find("has 101 bytes; at most 100 are allowed (the queue's max_payload_bytes)"), std::string::npos)
+        << what;
+    EXPECT_EQ(thrown([&] { (void)queue.publish_all({std::string("y"), std::string(101, 'x')}); }),
+              errc::payload_too_large);
+    EXPECT_EQ(queue.count_events(), 1) << "all or none";
+    EXPECT_EQ(queue.publish("z").id, 2) << "and nothing was used up";
+    EXPECT_EQ(queue.publish("", {.key = std::string(200, 'k')}).id, 3) << "keys and headers have limits of their own";
+}
+
+TEST_P(Publishing, APayloadMayBeAsLargeAsOneCall) {
+    constexpr std::size_t most = std::size_t{32} * 1024 * 1024;
+    const auto queue =
+        open<std::string>({.max_payload_bytes = static_cast<std::int64_t>(most)}, std::make_shared<RawSerializer>());
+    std::string payload(most, 'x');
+    payload.back() = 'y';
+    EXPECT_EQ(thrown([&] { (void)queue.publish(payload, {.key = "k"}); }), errc::invalid_argument) << "with its key";
+    EXPECT_EQ(queue.publish(payload).id, 1);
+    EXPECT_EQ(queue.publish(payload).id, 2);
+    EXPECT_TRUE(queue.get_event(1).payload == payload);
+    EXPECT_EQ(queue.get_events({1, 2}).size(), 2U);
+    EXPECT_TRUE(queue.get_events({1, 2}).back()->payload == payload) << "over the bytes of one reply";
+    Seen<EventId> seen;
+    const auto subscription = queue.subscribe(
+        [&](const QueueEvent<std::string>& event) { seen.add(event.payload == payload ? event.id : -1); });
+    auto ids = seen.wait_for(2);
+    std::sort(ids.begin(), ids.end());
+    EXPECT_EQ(ids, (std::vector<EventId>{1, 2}));
+}
+
+TEST_P(Publishing, ALimitOutOfRangeIsRefused) {
+    constexpr std::int64_t mib = 1024 * 1024;
+    for (const std::int64_t limit : {std::int64_t{0}, std::int64_t{-1}, std::numeric_limits<std::int64_t>::min(),
+                                     32 * mib + 1, std::numeric_limits<std::int64_t>::max()}) {
+        std::string what;
+        EXPECT_EQ(thrown([&] { (void)open({.max_payload_bytes = limit}); }, &what), errc::invalid_argument);
+        EXPECT_EQ(what, "max_payload_bytes is " + std::to_string(limit) + "; it must be 1 to 33554432 (32 MiB)");
+        const auto open_a_manager = [&] {
+            if (on_redis()) {
+                (void)open_manager(server().url(), {.max_payload_bytes = limit});
+            } else {
+                (void)open_manager("memory://", {.max_payload_bytes = limit});
+            }
+        };
+        EXPECT_EQ(thrown(open_a_manager), errc::invalid_argument) << limit;
+    }
+    EXPECT_EQ(open({.type = "a", .max_payload_bytes = 32 * mib}).count_events(), 0);
+    EXPECT_EQ(open({.type = "b", .max_payload_bytes = 1}).count_events(), 0);
 }
 
 TEST_P(Publishing, BytesComeBackAsTheyWere) {

@@ -305,6 +305,25 @@ TEST_P(Subscribing, APayloadThatCannotBeReadBecomesAnError) {
     EXPECT_EQ(raw.get_event(3).status, EventStatus::processed);
 }
 
+TEST_P(Subscribing, APayloadOverTheLimitBecomesAnError) {
+    const auto large = open<std::string>({}, std::make_shared<RawSerializer>());
+    const auto small = open<std::string>({.max_payload_bytes = 100}, std::make_shared<RawSerializer>());
+    (void)large.publish_all({std::string(101, 'x'), std::string(100, 'y')});
+    Seen<EventId> seen;
+    const auto subscription = small.subscribe([&](const QueueEvent<std::string>& event) { seen.add(event.id); });
+    EXPECT_EQ(seen.wait_for(1), std::vector<EventId>{2});
+    ASSERT_TRUE(small.wait_idle(patience));
+    const std::string reason = "its payload has 101 bytes, more than the max_payload_bytes of 100";
+    EXPECT_EQ(large.get_event(1).status, EventStatus::error);
+    EXPECT_EQ(large.get_event(1).last_error, reason);
+    std::string what;
+    EXPECT_EQ(thrown([&] { (void)small.get_event(1); }, &what), errc::serialization);
+    EXPECT_NE(what.find(reason), std::string::npos) << what;
+    const auto page = small.search_events();
+    ASSERT_EQ(page.unreadable.size(), 1U);
+    EXPECT_EQ(page.unreadable.front().reason, reason);
+}
+
 TEST_P(Subscribing, AHandlerMayUseItsQueue) {
     const auto queue = open();
     Seen<EventId> seen;

@@ -23,7 +23,8 @@ public:
         on_io([&] {
             core_ = std::make_unique<ClientCore>(io_, options);
             store_ = std::make_unique<RedisStore>(io_, *core_, detail::QueueName{"shop", "Order"}, "the scripted Redis",
-                                                  options.command_timeout);
+                                                  detail::StoreSettings{.publish_timeout = options.command_timeout},
+                                                  RedisStore::usual_reply_bytes);
         });
     }
     ~Program() { close(); }

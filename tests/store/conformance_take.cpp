@@ -30,6 +30,51 @@ TEST_P(StoreConformance, WhatWasPublishedBeforeAnybodyTookIsTaken) {
     EXPECT_EQ(ids_of(open()->take(10).events), (std::vector<EventId>{1, 2}));
 }
 
+TEST_P(StoreConformance, APayloadOverTheLimitIsErrorAndTheGroupGoesOn) {
+    const auto publisher = open();
+    const auto worker = open(queue(), {.max_payload_bytes = 100});
+    publisher->publish({std::string(100, 'a'), std::string(101, 'b'), "c", std::string(1'000'000, 'd'), "e"});
+    const std::string reason = "its payload has 101 bytes, more than the max_payload_bytes of 100";
+    EXPECT_EQ(worker->get_one(2)->unreadable, reason) << "also before anybody took it";
+    const TakeReply taken = worker->take(3);
+    EXPECT_EQ(ids_of(taken.events), (std::vector<EventId>{1, 3, 5}));
+    ASSERT_EQ(taken.refused.size(), 2u);
+    EXPECT_EQ(taken.refused[0].id, 2);
+    EXPECT_EQ(taken.refused[0].reason, reason);
+    EXPECT_EQ(taken.refused[1].id, 4);
+    worker->settle_all(taken);
+
+    const auto read = worker->get_one(2);
+    ASSERT_TRUE(read);
+    EXPECT_EQ(read->status, EventStatus::error);
+    EXPECT_EQ(read->unreadable, reason);
+    EXPECT_TRUE(read->payload.empty());
+    const auto found = worker->search_all({.status = EventStatus::error});
+    EXPECT_EQ(ids_of(found), (std::vector<EventId>{4, 2}));
+    EXPECT_NE(found[0].unreadable.find("1000000 bytes"), std::string::npos) << found[0].unreadable;
+
+    const auto seen = publisher->get_one(2);
+    EXPECT_EQ(seen->payload, std::string(101, 'b')) << "whose limit is larger reads it";
+    EXPECT_EQ(seen->last_error, reason);
+    EXPECT_EQ(publisher->retry({2}), std::vector{detail::ByHand::done});
+    const TakeReply again = publisher->take(10);
+    EXPECT_EQ(ids_of(again.events), std::vector<EventId>{2}) << "and takes it";
+}
+
+TEST_P(StoreConformance, ALeasedPayloadOverTheLimitOfTheNextWorkerIsError) {
+    const auto large = open(), small = open(queue(), {.max_payload_bytes = 100});
+    large->publish({std::string(101, 'a'), std::string(101, 'b')});
+    const TakeReply held = large->take(2, doomed);
+    EXPECT_TRUE(large->settle(2, held.epoch, Verdict::handed_back));
+    bed().pass(doomed_for);
+    const TakeReply taken = small->take(10);
+    EXPECT_TRUE(taken.events.empty());
+    EXPECT_EQ(taken.refused.size(), 2u);
+    EXPECT_FALSE(taken.more);
+    EXPECT_EQ(small->stats().by_status.at(EventStatus::error), 2);
+    EXPECT_EQ(large->get_one(1)->failures.size(), 1u) << "the lost lease";
+}
+
 TEST_P(StoreConformance, ATakeSaysWhetherItLeftSomething) {
     const auto session = open();
     session->publish({"a", "b", "c"});

@@ -14,10 +14,12 @@ void RedisStoreTest::TearDown() {
     }
 }
 
-std::unique_ptr<Session> RedisStoreTest::open(redis::ClientOptions options, redis::StoreLimits limits) {
+std::unique_ptr<Session> RedisStoreTest::open(redis::ClientOptions options, detail::StoreSettings settings,
+                                              std::int64_t reply_bytes) {
     options.port = server_.port();
-    auto backend = std::make_shared<redis::RedisBackend>(options, limits);
-    return std::make_unique<Session>(std::move(backend), name_, history_, "worker-" + std::to_string(++sessions_));
+    auto backend = std::make_shared<redis::RedisBackend>(options, reply_bytes);
+    return std::make_unique<Session>(std::move(backend), name_, history_, "worker-" + std::to_string(++sessions_),
+                                     settings);
 }
 
 RedisValue RedisStoreTest::eval(const redis::Script& script, const std::vector<std::string>& keys,

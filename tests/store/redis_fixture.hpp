@@ -19,7 +19,8 @@ protected:
     void TearDown() override;  // says the history of a failure
 
     /// A further process on the queue, with a client of its own.
-    std::unique_ptr<Session> open(redis::ClientOptions = {}, redis::StoreLimits = {});
+    std::unique_ptr<Session> open(redis::ClientOptions = {}, detail::StoreSettings = {},
+                                  std::int64_t reply_bytes = redis::RedisStore::usual_reply_bytes);
 
     RedisServer& server() { return server_; }
     /// A command past the store; an error reply throws.

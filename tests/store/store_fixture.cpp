@@ -98,14 +98,14 @@ std::string describe(const EventFilter& filter) {
 
 // -- session ---------------------------------------------------------------------------------------------------------
 Session::Session(std::shared_ptr<Backend> backend, QueueName name, std::shared_ptr<History> history,
-                 std::string worker_id)
+                 std::string worker_id, detail::StoreSettings settings)
     : backend_(std::move(backend)),
       name_(std::move(name)),
       history_(std::move(history)),
       worker_id_(std::move(worker_id)) {
     std::promise<void> opened;
     backend_->io().post([&] {
-        store_ = backend_->open(name_, std::chrono::seconds(5));
+        store_ = backend_->open(name_, settings);
         opened.set_value();
     });
     opened.get_future().wait();
@@ -392,8 +392,9 @@ void StoreConformance::TearDown() {
 
 std::unique_ptr<Session> StoreConformance::open() { return open(queue_); }
 
-std::unique_ptr<Session> StoreConformance::open(const QueueName& name) {
-    return std::make_unique<Session>(bed_->connect(), name, history_, "worker-" + std::to_string(++sessions_));
+std::unique_ptr<Session> StoreConformance::open(const QueueName& name, detail::StoreSettings settings) {
+    return std::make_unique<Session>(bed_->connect(), name, history_, "worker-" + std::to_string(++sessions_),
+                                     settings);
 }
 
 void StoreConformance::next_queue() {

@@ -96,7 +96,8 @@ inline TakeRequest take_of(int max, int holding, milliseconds lease = long_lease
 /// call promises about its callback (on the I/O thread, not before the function returned), and adds to the history.
 class Session {
 public:
-    Session(std::shared_ptr<Backend>, QueueName, std::shared_ptr<History>, std::string worker_id);
+    Session(std::shared_ptr<Backend>, QueueName, std::shared_ptr<History>, std::string worker_id,
+            detail::StoreSettings = {});
     ~Session();
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
@@ -215,7 +216,7 @@ protected:
     StoreBed& bed() { return *bed_; }
     /// A further process on the queue, or on another type or prefix.
     std::unique_ptr<Session> open();
-    std::unique_ptr<Session> open(const QueueName&);
+    std::unique_ptr<Session> open(const QueueName&, detail::StoreSettings = {});
     const QueueName& queue() const { return queue_; }
     /// From now on `open()` opens a fresh queue.
     void next_queue();

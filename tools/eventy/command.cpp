@@ -87,7 +87,9 @@ EventQueue<std::string> open_queue(const Common& common, const std::string& type
                                          .concurrency = needs.concurrency,
                                          .lease = needs.lease,
                                          .retry = needs.retry,
-                                         .handler_timeout = needs.handler_timeout});
+                                         .handler_timeout = needs.handler_timeout,
+                                         // As much as any program may have published under a limit of its own.
+                                         .max_payload_bytes = std::int64_t{32} * 1024 * 1024});
 }
 
 CLI::App* CommandLine::add(const std::string& name, const std::string& what, Common& common,

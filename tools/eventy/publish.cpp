@@ -24,7 +24,7 @@ namespace {
 
 constexpr std::size_t most_events = 1000;                            // of one publish_all
 constexpr std::size_t most_bytes = std::size_t{30} * 1024 * 1024;    // the library's limit is 32 MiB, all told
-constexpr std::size_t longest_line = std::size_t{16} * 1024 * 1024;  // a payload's limit
+constexpr std::size_t longest_line = std::size_t{16} * 1024 * 1024;  // a payload's usual limit
 
 struct Publish {
     Common common = {};

@@ -56,6 +56,7 @@ struct QueueSettings {
     milliseconds handler_timeout{0};
     std::optional<milliseconds> publish_timeout = {};
     std::int64_t publish_buffer_bytes = std::int64_t{64} * 1024 * 1024;
+    std::int64_t max_payload_bytes = std::int64_t{16} * 1024 * 1024;
 };
 
 /// One open queue; its destructor is the last handle's. All members may be called from any thread and block; they throw

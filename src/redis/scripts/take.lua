@@ -57,7 +57,7 @@ local function read(id)
   local size = #fields[1] + (fields[3] and #fields[3] or 0) + (fields[4] and #fields[4] or 0) +
                (fields[5] and #fields[5] or 0) + (fields[6] and #fields[6] or 0)
   if #fields[1] > max_payload then
-    return nil, 'its payload has ' .. digits(#fields[1]) .. ' bytes, more than the limit of ' .. digits(max_payload)
+    return nil, 'its payload has ' .. digits(#fields[1]) .. ' bytes, more than the max_payload_bytes of ' .. digits(max_payload)
   elseif size > max_payload + 1048576 then
     return nil, 'its fields have ' .. digits(size) .. ' bytes'
   end

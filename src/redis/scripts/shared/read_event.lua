@@ -7,7 +7,7 @@ local function read_fields(key, most)
   end
   if size > most then
     local fields = redis.call('HMGET', key, 'none', 'created_at', 'worker_id', 'none', 'none', 'none', 'handled', 'none')
-    return fields, 'its payload has ' .. digits(size) .. ' bytes, more than the limit of ' .. digits(most), 0
+    return fields, 'its payload has ' .. digits(size) .. ' bytes, more than the max_payload_bytes of ' .. digits(most), 0
   end
   local fields = redis.call('HMGET', key, 'payload', 'created_at', 'worker_id', 'key', 'headers', 'error', 'handled', 'failures')
   if not fields[1] then
