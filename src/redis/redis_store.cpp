@@ -125,7 +125,6 @@ void RedisStore::sweep_now_and_then() {
 }
 
 void RedisStore::sweep() {
-    constexpr int most_rounds = 100;
     last_sweep_ = Clock::now();
     if (!sweeping_) {
         sweeping_ = true;
@@ -135,7 +134,7 @@ void RedisStore::sweep() {
 
 void RedisStore::sweep_round(int left) {
     constexpr std::int64_t entries_a_call = 1000;
-    ScriptCall call{&scripts::sweep, {keys_.meta, keys_.index, keys_.groups}};
+    ScriptCall call{&scripts::sweep, {keys_.meta, keys_.index, keys_.groups, keys_.counter}};
     call.argument(keys_.event_start).argument(keys_.dead_start).argument(keys_.open_start);
     call.argument(keys_.delayed_start).argument(keys_.held_start).argument(entries_a_call);
     run(
@@ -147,8 +146,31 @@ void RedisStore::sweep_round(int left) {
         [this, left](const Reply& reply) {
             if (reply.items.at(2).integer == 1 && left > 1) {
                 sweep_round(left - 1);
+            } else if (reply.items.at(3).integer == 1) {
+                put_index_back({}, most_rounds, [this] { sweeping_ = false; });
             } else {
                 sweeping_ = false;
+            }
+        });
+}
+
+/// Where the index lacks entries, because somebody deleted it. Goes on with `then` when all are back, and also when the
+/// rounds are used up, each a short script, or it fails: what comes next sees how far it came.
+void RedisStore::put_index_back(Deadline deadline, int rounds, std::function<void()> then) {
+    constexpr std::int64_t ids_a_call = 1000;
+    ScriptCall call{&scripts::reindex, {keys_.meta, keys_.counter, keys_.index}};
+    call.argument(keys_.event_start).argument(ids_a_call);
+    run(
+        std::move(call), deadline,
+        [then](const Failure& failure) {
+            detail::log(LogLevel::debug, "putting the index back: " + failure.message);
+            then();
+        },
+        [this, deadline, rounds, then](const Reply& reply) {
+            if (reply.items.at(2).integer == 1 && rounds > 1) {
+                put_index_back(deadline, rounds - 1, then);
+            } else {
+                then();
             }
         });
 }

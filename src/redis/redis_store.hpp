@@ -68,6 +68,8 @@ private:
     struct GatheringStats;
 
     using Clock = std::chrono::steady_clock;
+    static constexpr int most_rounds =
+        100;  // of clean-up, or of putting back what the index lacks, one after the other
     /// Of a reply that begins with {gen, top}.
     using Handler = std::function<void(Reply&)>;
 
@@ -80,6 +82,7 @@ private:
     void sweep_now_and_then();
     void sweep();
     void sweep_round(int left);
+    void put_index_back(Deadline, int rounds, std::function<void()> then);
     void keep_registered();
 
     void settle_slice(const detail::SettleRequest&, std::size_t first, std::size_t count, Callback<detail::StillHeld>);

@@ -98,6 +98,7 @@ struct RedisStore::Searching {
     detail::SearchReply found = {};
     int calls = 0;
     std::int64_t bytes = 0;
+    bool again = false;  // the index lacked entries, and what could be done about it was done
 };
 
 void RedisStore::search(detail::SearchRequest request, Deadline deadline, Callback<detail::SearchReply> done) {
@@ -111,7 +112,7 @@ void RedisStore::search(detail::SearchRequest request, Deadline deadline, Callba
 
 void RedisStore::search_more(std::shared_ptr<Searching> searching) {
     constexpr int most_calls = 10;  // then the page is short
-    ScriptCall call{&scripts::search, {keys_.meta, keys_.index, keys_.groups}};
+    ScriptCall call{&scripts::search, {keys_.meta, keys_.index, keys_.groups, keys_.counter}};
     call.argument(searching->range.from).argument(searching->range.to).argument(searching->status);
     call.argument(searching->limit - static_cast<std::int64_t>(searching->found.events.size()));
     call.argument(keys_.event_start).argument(keys_.leases_start).argument(keys_.open_start);
@@ -121,6 +122,11 @@ void RedisStore::search_more(std::shared_ptr<Searching> searching) {
     run(
         std::move(call), searching->deadline, [searching](const Failure& failure) { searching->done(failure); },
         [this, searching](Reply& reply) {
+            if (reply.items.at(4).integer == 1 && searching->calls == 1 && !std::exchange(searching->again, true)) {
+                searching->calls = 0;
+                put_index_back(searching->deadline, most_rounds, [this, searching] { search_more(searching); });
+                return;
+            }
             auto& events = searching->found.events;
             for (Reply& entry : reply.items.at(3).items) {
                 events.push_back(read_event(to_int(entry.items.at(0)), entry.items.at(1).text, entry.items.at(2).text,
@@ -150,6 +156,7 @@ struct RedisStore::Counting {
     Deadline deadline = {};
     Callback<std::int64_t> done = {};
     std::int64_t count = 0;
+    bool again = false;  // as Searching's
 };
 
 void RedisStore::count(EventFilter filter, Deadline deadline, Callback<std::int64_t> done) {
@@ -157,12 +164,17 @@ void RedisStore::count(EventFilter filter, Deadline deadline, Callback<std::int6
 }
 
 void RedisStore::count_more(std::shared_ptr<Counting> counting) {
-    ScriptCall call{&scripts::count, {keys_.meta, keys_.index, keys_.groups}};
+    ScriptCall call{&scripts::count, {keys_.meta, keys_.index, keys_.groups, keys_.counter}};
     call.argument(counting->range.from).argument(counting->range.to).argument(counting->status);
     call.argument(keys_.leases_start).argument(keys_.open_start).argument(keys_.dead_start);
     run(
         std::move(call), counting->deadline, [counting](const Failure& failure) { counting->done(failure); },
         [this, counting](const Reply& reply) {
+            if (reply.items.at(4).integer == 1 && !std::exchange(counting->again, true)) {
+                put_index_back(counting->deadline, most_rounds, [this, counting] { count_more(counting); });
+                return;
+            }
+            counting->again = true;  // else what was counted so far would have to be forgotten
             counting->count += reply.items.at(2).integer;
             const std::int64_t next = reply.items.at(3).integer;
             if (next == no_more) {
@@ -179,6 +191,7 @@ struct RedisStore::GatheringStats {
     Deadline deadline = {};
     Callback<QueueStats> done = {};
     QueueStats stats = {};
+    bool again = false;  // as Searching's
 };
 
 void RedisStore::stats(bool by_status, Deadline deadline, Callback<QueueStats> done) {
@@ -192,6 +205,11 @@ void RedisStore::stats_more(std::shared_ptr<GatheringStats> gathering) {
     run(
         std::move(call), gathering->deadline, [gathering](const Failure& failure) { gathering->done(failure); },
         [this, gathering](const Reply& reply) {
+            if (reply.items.at(10).integer == 1 && !std::exchange(gathering->again, true)) {
+                put_index_back(gathering->deadline, most_rounds, [this, gathering] { stats_more(gathering); });
+                return;
+            }
+            gathering->again = true;
             QueueStats& stats = gathering->stats;
             stats.last_id = reply.items.at(2).integer;
             stats.subscribers = reply.items.at(3).integer;

@@ -70,18 +70,20 @@ RedisValue RedisKeys::run(const redis::Script& script, const std::vector<std::st
 }
 
 void RedisKeys::sweep() {
-    run(redis::scripts::sweep, {keys_.meta, keys_.index, keys_.groups},
+    run(redis::scripts::sweep, {keys_.meta, keys_.index, keys_.groups, keys_.counter},
         {keys_.event_start, keys_.dead_start, keys_.open_start, keys_.delayed_start, keys_.held_start, "100"});
 }
 
 RedisKeys::Contents RedisKeys::look() {
-    const RedisValue reply = run(redis::scripts::look, {keys_.counter, keys_.groups, keys_.index},
+    const RedisValue reply = run(redis::scripts::look, {keys_.counter, keys_.groups, keys_.index, keys_.meta},
                                  {keys_.leases_start, keys_.held_start, keys_.delayed_start, keys_.open_start,
                                   keys_.dead_start, keys_.wake_start});
     Contents contents;
     contents.counter = reply.items.at(0).is_nil() ? 0 : std::stoll(reply.items[0].text);
     contents.index = ids(reply.items.at(2), 1);
     contents.keys = reply.items.at(3).texts();
+    contents.indexed = reply.items.at(5).is_nil() ? 0 : std::stoll(reply.items[5].text);
+    contents.reindexing = reply.items.at(6).integer == 1;
     for (const RedisValue& from : reply.items.at(4).items) {
         const std::string& name = from.items.at(0).text;
         Group& group = contents.groups[name];
@@ -118,6 +120,10 @@ std::string RedisKeys::disagreement(const Contents& contents, const Model& model
         if (model.exists(id) && !contents.index.contains(id)) {
             return "#" + std::to_string(id) + " is not in the index";
         }
+    }
+    if (contents.indexed != static_cast<std::int64_t>(contents.index.size()) || contents.reindexing) {
+        return "the index has " + std::to_string(contents.index.size()) + " entries, but should have " +
+               std::to_string(contents.indexed);
     }
     for (const std::string& entry : contents.keys) {
         const std::string key = entry.substr(0, entry.find(' '));

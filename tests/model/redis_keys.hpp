@@ -28,6 +28,8 @@ public:
     struct Contents {
         EventId counter = 0;
         std::set<EventId> index = {};
+        std::int64_t indexed = 0;  // how many entries the index should have, as our scripts counted
+        bool reindexing = false;
         std::map<std::string, Group> groups = {};
         std::vector<std::string> keys = {};  // "key expires type"
     };

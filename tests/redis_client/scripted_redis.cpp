@@ -186,7 +186,7 @@ std::string ScriptedRedis::run_script(const std::string& name, const Words& comm
     if (name == "get") {
         return get_events(arguments);
     }
-    return array({bulk(generation), number(0), number(0)});
+    return array({bulk(generation), number(0), number(0), number(0)});
 }
 
 ScriptedRedis::Call ScriptedRedis::recall(const std::string& record, const Words& arguments) {

@@ -23,9 +23,10 @@ protected:
     /// Sweeps until nothing is left to do.
     void sweep() {
         for (int i = 0; i < 1000; ++i) {
-            const RedisValue reply = eval(redis::scripts::sweep, {keys().meta, keys().index, keys().groups},
-                                          {keys().event_start, keys().dead_start, keys().open_start,
-                                           keys().delayed_start, keys().held_start, "200"});
+            const RedisValue reply =
+                eval(redis::scripts::sweep, {keys().meta, keys().index, keys().groups, keys().counter},
+                     {keys().event_start, keys().dead_start, keys().open_start, keys().delayed_start, keys().held_start,
+                      "200"});
             if (reply.items.at(2).integer == 0) {
                 return;
             }

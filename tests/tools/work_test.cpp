@@ -39,6 +39,15 @@ TEST_F(WorkCommand, GivesThePayloadAndTheEnvironment) {
     EXPECT_EQ(ended.err.substr(0, ended.err.find(" in ")), "eventy: handled 1 event of T");
 }
 
+TEST_F(WorkCommand, OnceHandlesEventsThatAreNotInTheIndex) {
+    publish("T", 3);
+    server_.must({"DEL", "eventy:index:T"});
+    const auto ended = work("echo $EVENTY_EVENT_ID >> ran");
+    EXPECT_EQ(ended.code, 0) << ended.err;
+    EXPECT_NE(ended.err.find("handled 3 events of T"), std::string::npos) << ended.err;
+    EXPECT_EQ(count("processed"), "3");
+}
+
 TEST_F(WorkCommand, AFailingCommandMakesTheEventErrorWithTheEndOfItsStderr) {
     publish("T", 4);
     const auto ended = work(

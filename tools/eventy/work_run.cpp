@@ -124,6 +124,13 @@ bool WorkRun::find_last_of_now() {
         last_of_now_ = newest.items.front().id;
     } else if (!newest.unreadable.empty()) {
         last_of_now_ = newest.unreadable.front().id;
+    } else {
+        // An index that somebody deleted comes back in parts; until then the group says whether something waits.
+        const auto stats = queue_.stats();
+        const auto group = stats.groups.find(limits_.group);
+        if (group != stats.groups.end() && group->second.lag + group->second.leased > 0) {
+            last_of_now_ = stats.last_id;
+        }
     }
     return last_of_now_.has_value();
 }

@@ -1,9 +1,10 @@
 -- Counts events by time and status.
 --
--- KEYS  1 meta  2 index  3 groups
+-- KEYS  1 meta  2 index  3 groups  4 counter
 -- ARGV  1 earliest created_at, us  2 latest, us  3 status, or empty  4 start of leases sets  5 of open sets
 --       6 of dead sets
--- Reply {gen, top, count, where to go on: `latest` of the next call, or -1 when this is all}
+-- Reply {gen, top, count, where to go on: `latest` of the next call, or -1 when this is all, 1 if the index lacks
+--       entries (see reindex)}
 -- Cost  a few ZCOUNTs, whatever their number, and with a time range the leases. With several groups and a status 2,000
 --       entries of the index a call. Writes nothing.
 --@include shared/time.lua
@@ -12,10 +13,12 @@
 --@include shared/sweep_classes.lua
 --@include shared/kept.lua
 --@include shared/tally.lua
+--@include shared/last_id.lua
+--@include shared/indexed.lua
 
 local meta, index = KEYS[1], KEYS[2]
 local from, to, wanted = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
-local known = redis.call('HMGET', meta, 'gen', 'top', 'sweep', 'kept')
+local known = redis.call('HMGET', meta, 'gen', 'top', 'sweep', 'kept', 'indexed', 'reindex')
 local list = all_groups(KEYS[3])
 for _, group in ipairs(list) do open_group(group, ARGV[4], ARGV[5], ARGV[6]) end
 
@@ -28,4 +31,6 @@ else
   count = tally(index, list[1], wanted == '' and 'ALL' or wanted, from, to, alive_since(known[3], known[4]))
   next_to = -1
 end
-return {known[1] or '', tonumber(known[2] or nil) or 0, count, next_to}
+local last = last_id(redis.call('GET', KEYS[4]), whole(known[2]))
+local lacking = lacks_entries(redis.call('ZCARD', index), known[5], known[6], last)
+return {known[1] or '', tonumber(known[2] or nil) or 0, count, next_to, lacking and 1 or 0}

@@ -28,7 +28,7 @@ local dedup, units = ARGV[10], tonumber(ARGV[11])
 local first = 12 + 4 * units
 local count = (#ARGV - first + 1) / stride
 
-local known = redis.call('HMGET', meta, 'gen', 'top', 'us', 'sweep')
+local known = redis.call('HMGET', meta, 'gen', 'top', 'us', 'sweep', 'indexed')
 local gen, top, last_us, classes = known[1] or '', whole(known[2]), whole(known[3]) or 0, known[4] or ''
 local state, note = recall(record, number, base)
 if state == 'AGAIN' then return {state, gen, top or 0, 0, note} end
@@ -133,12 +133,15 @@ for i = 0, count - 1 do
   entries[#entries + 1] = seconds .. fraction
   entries[#entries + 1] = id
 end
-chunked('ZADD', index, entries, 2)
+local added = chunked('ZADD', index, entries, 2)
 local new_top = digits(last + count)
 redis.call('SET', counter, new_top)
 
 if gen == '' then gen = redis.sha1hex(record .. digits(now_us)) end
 redis.call('HSET', meta, 'gen', gen, 'top', new_top, 'us', digits(first_us + count - 1))
+-- Where it is not known how many entries the index should have, the next clean-up looks what it lacks.
+local before = whole(known[5]) or last == 0 and indexed
+if before then redis.call('HSET', meta, 'indexed', digits(before + added)) end
 -- A pointer for the clean-up of this TTL; the first one of a new meta starts at the very beginning.
 if not string.find(' ' .. classes, ' ' .. ARGV[4] .. ':', 1, true) then
   --@include shared/sweep_classes.lua

@@ -1,11 +1,12 @@
 -- One page of events, newest first.
 --
--- KEYS  1 meta  2 index  3 groups
+-- KEYS  1 meta  2 index  3 groups  4 counter
 -- ARGV  1 earliest created_at, us  2 latest, us  3 status, or empty  4 most events  5 start of event keys
 --       6 start of leases sets  7 of open sets  8 of dead sets  9 most bytes of one event  10 most bytes of a reply (the
 --       first event may be larger)
--- Reply {gen, top, where to go on: `latest` of the next call, or -1 when nothing older matches, events}: {id, status, why
---       there is no payload or '', {payload, created_at, worker_id, key, headers, error, handled, failures}} each
+-- Reply {gen, top, where to go on: `latest` of the next call, or -1 when nothing older matches, events: {id, status, why
+--       there is no payload or '', {payload, created_at, worker_id, key, headers, error, handled, failures}} each,
+--       1 if the index lacks entries (see reindex)}
 -- Cost  the page: three commands per event and group. Looks at no more than 2,000 entries, so a page may be short. Writes
 --       nothing.
 --@include shared/time.lua
@@ -16,11 +17,15 @@
 --@include shared/sweep_classes.lua
 --@include shared/kept.lua
 --@include shared/tally.lua
+--@include shared/last_id.lua
+--@include shared/indexed.lua
 
 local meta, index = KEYS[1], KEYS[2]
 local from, to, wanted, limit = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local events, most, most_reply = ARGV[5], tonumber(ARGV[9]), tonumber(ARGV[10])
-local known = redis.call('HMGET', meta, 'gen', 'top')
+local known = redis.call('HMGET', meta, 'gen', 'top', 'indexed', 'reindex')
+local last = last_id(redis.call('GET', KEYS[4]), whole(known[2]))
+local lacking = lacks_entries(redis.call('ZCARD', index), known[3], known[4], last)
 local list = all_groups(KEYS[3])
 for _, group in ipairs(list) do open_group(group, ARGV[6], ARGV[7], ARGV[8]) end
 
@@ -219,4 +224,5 @@ if from <= to then
     walk_processed(group)
   end
 end
-return {known[1] or '', tonumber(known[2] or nil) or 0, more and reached and reached - 1 or -1, found}
+return {known[1] or '', tonumber(known[2] or nil) or 0, more and reached and reached - 1 or -1, found,
+        lacking and 1 or 0}

@@ -22,12 +22,13 @@
 --@include shared/chunks.lua
 --@include shared/failures.lua
 --@include shared/kept.lua
+--@include shared/indexed.lua
 
 local meta, index, groups, idle, record, leases, held, delayed, open, dead, wake = unpack(KEYS)
 local number, base, record_ttl, group = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local worker, ttl, events, channel, count = ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8], tonumber(ARGV[9])
 
-local known = redis.call('HMGET', meta, 'gen', 'top', 'kept')
+local known = redis.call('HMGET', meta, 'gen', 'top', 'kept', 'indexed')
 local gen, top = known[1] or '', tonumber(known[2] or nil) or 0
 local state, note = recall(record, number, base)
 if state == 'AGAIN' then return {state, gen, top, 0, note} end
@@ -122,7 +123,7 @@ for i = 1, count do
 end
 if #released > 0 then chunked('ZREM', leases, released) end
 if #forgotten > 0 then chunked('HDEL', held, forgotten) end
-if #gone > 0 then chunked('ZREM', index, gone) end
+if #gone > 0 then count_indexed(meta, known[4], -chunked('ZREM', index, gone)) end
 if expired > 0 then redis.call('HINCRBY', groups, group .. ':expired', expired) end
 if retried then redis.call('HSET', meta, 'kept', kept_text()) end
 if takeable then tell_idle(group, idle, wake, true) end

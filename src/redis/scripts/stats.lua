@@ -4,7 +4,7 @@
 -- ARGV  1 start of leases sets  2 of open sets  3 of dead sets  4 latest created_at to count, us (of a call that goes on)
 -- Reply {gen, top, last id, live subscribers, counts PENDING, PROCESSING, PROCESSED, ERROR, where to go on with these
 --       counts or -1, {name, lag, age in ms of the oldest pending event or -1, expired, leased} of each
---       group}
+--       group, 1 if the index lacks entries (see reindex)}
 -- Cost  a few ZCOUNTs per group; with several groups also 2,000 entries of the index a call. Writes nothing.
 --@include shared/time.lua
 --@include shared/last_id.lua
@@ -13,12 +13,14 @@
 --@include shared/sweep_classes.lua
 --@include shared/kept.lua
 --@include shared/tally.lua
+--@include shared/indexed.lua
 
 local meta, counter, index, groups, workers = unpack(KEYS)
 local to = tonumber(ARGV[4])
-local known = redis.call('HMGET', meta, 'gen', 'top', 'sweep', 'kept')
+local known = redis.call('HMGET', meta, 'gen', 'top', 'sweep', 'kept', 'indexed', 'reindex')
 local list, since = all_groups(groups), alive_since(known[3], known[4])
 local last = last_id(redis.call('GET', counter), whole(known[2]))
+local lacking = lacks_entries(redis.call('ZCARD', index), known[5], known[6], last)
 local described = {}
 for i, group in ipairs(list) do
   open_group(group, ARGV[1], ARGV[2], ARGV[3])
@@ -32,8 +34,11 @@ for i, group in ipairs(list) do
   end
   local delayed = redis.call('ZRANGE', group.open, 0, 0, 'WITHSCORES')[2]
   local us = delayed and micros(delayed) or oldest and micros(oldest)
-  -- Ids beyond the cursor that are in no index have expired; a group that is being rebuilt counts none.
-  local lost = group.cursor < group.rebuilt and 0 or math.max(last - group.cursor - beyond, 0)
+  -- Ids beyond the cursor that are in no index have expired; a group that is being rebuilt counts none. While the index
+  -- lacks entries they count as waiting: some of them do, and who waits for the end must not take this for it.
+  local lost = math.max(last - group.cursor - beyond, 0)
+  if lacking then beyond, lost = beyond + lost, 0 end
+  if group.cursor < group.rebuilt then lost = 0 end
   described[i] = {group.name, beyond - discarded + group.opened, us and math.max(math.floor((now_us - us) / 1000), 0) or -1,
                   group.expired + lost, group.leased}
 end
@@ -47,4 +52,4 @@ else
   end
 end
 return {known[1] or '', tonumber(known[2] or nil) or 0, last, redis.call('ZCOUNT', workers, digits(now_ms), '+inf'),
-        counts.PENDING, counts.PROCESSING, counts.PROCESSED, counts.ERROR, next_to, described}
+        counts.PENDING, counts.PROCESSING, counts.PROCESSED, counts.ERROR, next_to, described, lacking and 1 or 0}

@@ -1,9 +1,9 @@
 -- Takes events whose hash expired out of the index and all sets, and counts those that a group had yet to process.
 --
--- KEYS  1 meta  2 index  3 groups
+-- KEYS  1 meta  2 index  3 groups  4 counter
 -- ARGV  1 start of event keys  2 start of dead sets  3 of open sets  4 of delayed sets  5 of held hashes  6 most entries
 --       to look at for each TTL
--- Reply {gen, top, 1 if more entries wait to be looked at}
+-- Reply {gen, top, 1 if more entries wait to be looked at, 1 if the index lacks some (see reindex)}
 -- Cost  0.5 us per entry by variadic EXISTS and ZREM; about 10 commands where there is nothing to do
 --
 -- For each TTL in use a pointer rises through the index, so that an entry is looked at once when it is older than that.
@@ -12,12 +12,15 @@
 --@include shared/groups.lua
 --@include shared/chunks.lua
 --@include shared/sweep_classes.lua
+--@include shared/last_id.lua
+--@include shared/indexed.lua
 
-local meta, index, groups = unpack(KEYS)
+local meta, index, groups, counter = unpack(KEYS)
 local events, dead, open, delayed, held, budget = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
 local few = 20
 
-local known = redis.call('HMGET', meta, 'gen', 'top', 'sweep', 'look')
+local known = redis.call('HMGET', meta, 'gen', 'top', 'sweep', 'look', 'indexed', 'floor', 'reindex')
+local last = last_id(redis.call('GET', counter), whole(known[2]))
 redis.call('ZCARD', index)
 local list = all_groups(groups)
 local sets = {}
@@ -43,9 +46,11 @@ local function find_gone(ids, from, to, gone)
   end
 end
 
+local removed = 0  -- from the index
+
 local function remove(gone)
   if #gone == 0 then return end
-  chunked('ZREM', index, gone)
+  removed = removed + chunked('ZREM', index, gone)
   for i, group in ipairs(list) do
     if sets[i].dead then chunked('ZREM', dead .. group.name, gone) end
     if sets[i].open then chunked('ZREM', open .. group.name, gone) end
@@ -105,4 +110,15 @@ for i, group in ipairs(list) do
     redis.call('HSET', groups, field, digits(dead_pointer) .. ' ' .. digits(open_pointer))
   end
 end
-return {known[1] or '', tonumber(known[2] or nil) or 0, more and 1 or 0}
+count_indexed(meta, known[5], -removed)
+local card, indexed = redis.call('ZCARD', index), redis.call('HGET', meta, 'indexed')
+local lacking = lacks_entries(card, indexed, known[7], last)
+if not lacking and known[1] then
+  -- What is in no index is gone, so nothing is left before the first one (of several: one may be somebody's own). Entries
+  -- that somebody else added count from now on.
+  local floor = last
+  for _, id in ipairs(redis.call('ZRANGE', index, 0, few - 1)) do floor = math.min(floor, (whole(id) or 1) - 1) end
+  if floor > (whole(known[6]) or 0) then redis.call('HSET', meta, 'floor', digits(floor)) end
+  if whole(indexed) and card > whole(indexed) then redis.call('HSET', meta, 'indexed', digits(card)) end
+end
+return {known[1] or '', tonumber(known[2] or nil) or 0, more and 1 or 0, lacking and 1 or 0}

@@ -27,6 +27,7 @@
 --@include shared/give_up.lua
 --@include shared/chunks.lua
 --@include shared/failures.lua
+--@include shared/indexed.lua
 
 local meta, counter, index, groups, idle, record, leases, held, delayed, open, dead, wake = unpack(KEYS)
 local number, base, record_ttl, group = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
@@ -34,7 +35,7 @@ local max, max_bytes, lease, ttl = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumbe
 local worker, max_payload, events, channel = ARGV[9], tonumber(ARGV[10]), ARGV[11], ARGV[12]
 local max_lost, holding, max_looked = tonumber(ARGV[13]), tonumber(ARGV[14]), 2000
 
-local known = redis.call('HMGET', meta, 'gen', 'top', 'epoch', 'seen', 'grace')
+local known = redis.call('HMGET', meta, 'gen', 'top', 'epoch', 'seen', 'grace', 'indexed')
 local gen, top = known[1] or '', whole(known[2])
 local state, note = recall(record, number, base)
 if state == 'STALE' or state == 'GAP' then return {state, gen, top or 0, 0} end
@@ -278,7 +279,7 @@ if #not_delayed > 0 then
   chunked('ZREM', open, not_delayed)
 end
 if #forget > 0 then chunked('HDEL', held, forget) end
-if #gone > 0 then chunked('ZREM', index, gone) end
+local indexed = #gone > 0 and -chunked('ZREM', index, gone) or 0
 for _, entry in ipairs(failed) do set_fields(events .. entry[1], 1, 'failures', entry[2]) end
 for _, id in ipairs(dead_again) do redis.call('ZADD', dead, score_of(index, events .. id, id), id) end
 for _, entry in ipairs(refused) do
@@ -301,12 +302,13 @@ if passed then
         cursor_us = math.max(cursor_us, us)
       end
     end
-    if #restored > 0 then redis.call('ZADD', index, 'NX', unpack(restored)) end
+    if #restored > 0 then indexed = indexed + redis.call('ZADD', index, 'NX', unpack(restored)) end
   end
 end
 redis.call('HSET', groups, group,
            digits(cursor) .. ' ' .. digits(cursor_us) .. ' ' .. digits(start) .. ' ' .. digits(rebuilt))
 if expired > 0 then redis.call('HINCRBY', groups, group .. ':expired', expired) end
+count_indexed(meta, known[6], indexed)
 if gen == '' then gen = redis.sha1hex(record .. digits(now_us)) end
 redis.call('HSET', meta, 'gen', gen, 'epoch', epoch_text, 'seen', digits(now_ms), 'grace', digits(grace))
 
