@@ -68,8 +68,8 @@ private:
     struct GatheringStats;
 
     using Clock = std::chrono::steady_clock;
-    static constexpr int most_rounds =
-        100;  // of clean-up, or of putting back what the index lacks, one after the other
+    // Of clean-up, or of putting back what the index lacks, one after the other.
+    static constexpr int most_rounds = 100;
     /// Of a reply that begins with {gen, top}.
     using Handler = std::function<void(Reply&)>;
 

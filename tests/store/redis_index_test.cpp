@@ -127,7 +127,7 @@ TEST_F(RedisIndex, WorkersAndPublishersPutItBackToo) {
 }
 
 TEST_F(RedisIndex, ManyEntriesComeBackInPartsAndMeanwhileTheyAreNotExpired) {
-    constexpr std::int64_t many = 250'000;
+    constexpr std::int64_t many = 150'000;
     const auto session = open();
     publish(*session, 1);
     add_events_without_index(many);
@@ -200,6 +200,26 @@ TEST_F(RedisIndex, NobodyLooksTwiceWhereNothingIsMissing) {
     const std::size_t at = all.find("cmdstat_evalsha:calls=");
     ASSERT_NE(at, std::string::npos);
     EXPECT_EQ(std::stoll(all.substr(all.find('=', at) + 1)), 3) << "one script each";
+}
+
+TEST_F(RedisIndex, NonsenseInMetaHidesNothing) {
+    const auto session = open();
+    publish(*session, 3);
+    for (const std::string nonsense : {"-1", "many", "2.5", "4503599627370495", ""}) {
+        for (const std::string place : {"4503599627370495 4503599627370495", "2 1", "x", ""}) {
+            redis({"DEL", keys().index});
+            redis({"HSET", keys().meta, "indexed", nonsense, "reindex", place});
+            if (nonsense.empty()) {
+                redis({"HDEL", keys().meta, "indexed", place.empty() ? "reindex" : "none"});
+            }
+            EXPECT_EQ(session->count(), 3) << nonsense << ", " << place;
+            EXPECT_EQ(redis({"HGET", keys().meta, "indexed"}).text, "3");
+            EXPECT_EQ(redis({"HEXISTS", keys().meta, "reindex"}).integer, 0);
+        }
+    }
+    redis({"DEL", keys().index});
+    redis({"HSET", keys().meta, "indexed", "0", "reindex", "4503599627370495 4503599627370495"});
+    EXPECT_EQ(session->count(), 3) << "nobody looks through as many ids as that";
 }
 
 TEST_F(RedisIndex, AFullRedisPutsItBackToo) {

@@ -26,6 +26,7 @@ id, above = whole(id), whole(above)
 if not id or not above or card < (whole(known[4]) or card + 1) then  -- begins, or begins again
   id, above = last, math.max(whole(known[3]) or 0, now_us) + 1
 end
+id = math.min(id, last)
 local lowest = math.max(id - budget, floor) + 1
 local keys, ids, entries = {}, {}, {}
 for n = id, lowest, -1 do
