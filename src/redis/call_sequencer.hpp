@@ -9,11 +9,11 @@
 
 namespace eventy::redis {
 
-/// Every publish, take and settle of a store carries (client id, number, base), and the call record in Redis applies
-/// each number once, in order (scripts/shared/calls.lua). This is the other side of that: it numbers calls, keeps at
-/// most four on the way, and sends again, in order, what Redis did not apply. After a call that was given up, of which
-/// a copy may still be on the way, the client id is retired: Redis says which of its calls it applied and will apply no
-/// more of them; the others go on under a new id.
+/// Every call of a store that is to be applied once carries (client id, number, base), and the call record in Redis
+/// applies each number once, in order (scripts/shared/calls.lua). This is the other side of that: it numbers calls,
+/// keeps at most four on the way, and sends again, in order, what Redis did not apply. After a call that was given up,
+/// of which a copy may still be on the way, the client id is retired: Redis says which of its calls it applied and will
+/// apply no more of them; the others go on under a new id.
 ///
 /// Plain: what happens goes in by the functions, what to do comes out of `next`. It relies on the connection's answers
 /// coming in the order of sending.

@@ -86,6 +86,7 @@ private:
     void keep_registered();
 
     void settle_slice(const detail::SettleRequest&, std::size_t first, std::size_t count, Callback<detail::StillHeld>);
+    void change_by_hand(NumberedCalls::Call, Deadline, Callback<std::vector<detail::ByHand>>);
     void renew_slice(const detail::RenewRequest&, std::size_t first, std::size_t count, Callback<detail::StillHeld>);
     void get_more(std::shared_ptr<Getting>);
     void search_more(std::shared_ptr<Searching>);

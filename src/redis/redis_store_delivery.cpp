@@ -290,32 +290,44 @@ void RedisStore::progress(detail::ProgressRequest request, Callback<StillHeld> d
         [done](const Reply& reply) { done(flags(reply.items.at(2).text, 1)); });
 }
 
+/// By a call that is answered with one letter per id.
+void RedisStore::change_by_hand(NumberedCalls::Call call, Deadline deadline,
+                                Callback<std::vector<detail::ByHand>> done) {
+    call.deadline = deadline;
+    call.answered = [done](const Reply& reply) { done(by_hand(reply.items.at(4).text)); };
+    call.by_outcome = [done](const std::string& outcome) { done(by_hand(outcome)); };
+    call.failed = [done](Failure failure) { done(std::move(failure)); };
+    numbered_.send(std::move(call));
+}
+
 void RedisStore::retry(detail::RetryRequest request, Deadline deadline, Callback<std::vector<detail::ByHand>> done) {
-    ScriptCall call{&scripts::retry, {keys_.meta, keys_.index, keys_.groups, keys_.idle}};
-    call.argument(request.ttl.count()).argument(keys_.event_start).argument(keys_.delayed_start);
-    call.argument(keys_.open_start).argument(keys_.dead_start).argument(keys_.held_start).argument(keys_.wake_start);
-    call.argument(std::int64_t{request.delayed_too ? 1 : 0});
+    NumberedCalls::Call call;
+    call.script.script = &scripts::retry;
+    call.script.keys = {keys_.meta, keys_.index, keys_.groups, keys_.idle, {}};
+    call.record_key = 4;
+    call.script.argument(request.ttl.count()).argument(keys_.event_start).argument(keys_.delayed_start);
+    call.script.argument(keys_.open_start).argument(keys_.dead_start).argument(keys_.held_start);
+    call.script.argument(keys_.wake_start).argument(std::int64_t{request.delayed_too ? 1 : 0});
     for (const EventId id : request.ids) {
-        call.argument(id);
+        call.script.argument(id);
     }
-    run(
-        std::move(call), deadline, [done](const Failure& failure) { done(failure); },
-        [done](const Reply& reply) { done(by_hand(reply.items.at(2).text)); });
+    change_by_hand(std::move(call), deadline, std::move(done));
 }
 
 void RedisStore::discard(detail::DiscardRequest request, Deadline deadline,
                          Callback<std::vector<detail::ByHand>> done) {
-    ScriptCall call{&scripts::discard, {keys_.meta, keys_.index, keys_.groups}};
-    call.argument(request.ttl.count()).argument(keys_.event_start).argument(keys_.leases_start);
-    call.argument(keys_.delayed_start).argument(keys_.open_start).argument(keys_.dead_start);
-    call.argument(keys_.held_start).argument(keys_.channel).argument(request.worker_id);
-    call.argument(error_text(request.reason));
+    NumberedCalls::Call call;
+    call.script.script = &scripts::discard;
+    call.script.keys = {keys_.meta, keys_.index, keys_.groups, {}};
+    call.record_key = 3;
+    call.script.argument(request.ttl.count()).argument(keys_.event_start).argument(keys_.leases_start);
+    call.script.argument(keys_.delayed_start).argument(keys_.open_start).argument(keys_.dead_start);
+    call.script.argument(keys_.held_start).argument(keys_.channel).argument(request.worker_id);
+    call.script.argument(error_text(request.reason));
     for (const EventId id : request.ids) {
-        call.argument(id);
+        call.script.argument(id);
     }
-    run(
-        std::move(call), deadline, [done](const Failure& failure) { done(failure); },
-        [done](const Reply& reply) { done(by_hand(reply.items.at(2).text)); });
+    change_by_hand(std::move(call), deadline, std::move(done));
 }
 
 }  // namespace eventy::redis

@@ -22,7 +22,7 @@ std::string event(const std::string& payload) {
 
 std::string name_of(const std::string& sha_or_text) {
     for (const Script& script : {scripts::publish, scripts::take, scripts::settle, scripts::retire, scripts::get,
-                                 scripts::sweep, scripts::push_back}) {
+                                 scripts::sweep, scripts::push_back, scripts::retry, scripts::discard}) {
         if (sha_or_text == script.sha || sha_or_text == script.text) {
             return std::string(script.name);
         }
@@ -74,6 +74,11 @@ std::vector<int> ScriptedRedis::taken() {
 std::vector<int> ScriptedRedis::settled() {
     const std::lock_guard lock(mutex_);
     return settled_;
+}
+
+std::size_t ScriptedRedis::changed_by_hand() {
+    const std::lock_guard lock(mutex_);
+    return changed_by_hand_.size();
 }
 
 std::string ScriptedRedis::story() {
@@ -180,6 +185,12 @@ std::string ScriptedRedis::run_script(const std::string& name, const Words& comm
     if (name == "settle") {
         return settle(command.at(7), arguments);
     }
+    if (name == "discard") {
+        return change_by_hand(command.at(6), arguments, "discard", arguments.at(13));
+    }
+    if (name == "retry") {
+        return change_by_hand(command.at(7), arguments, "retry", arguments.at(11));
+    }
     if (name == "retire") {
         return retire(command.at(3), arguments);
     }
@@ -266,6 +277,18 @@ std::string ScriptedRedis::settle(const std::string& record, const Words& argume
             }
         }
         call.outcome = held ? "1" : "0";
+        remember(record, arguments, call.outcome);
+    }
+    return numbered(call, {bulk(call.outcome)});
+}
+
+/// Each thing is done to an event once; done again, it changes nothing.
+std::string ScriptedRedis::change_by_hand(const std::string& record, const Words& arguments, const std::string& what,
+                                          const std::string& id) {
+    Call call = recall(record, arguments);
+    if (call.state == "OK") {
+        const bool changed = changed_by_hand_.insert(what + " " + id).second;
+        call.outcome = changed ? "1" : "0";
         remember(record, arguments, call.outcome);
     }
     return numbered(call, {bulk(call.outcome)});

@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,10 +27,10 @@ enum class Trouble {
 
 std::string to_string(Trouble);
 
-/// Keeps the protocol of the scripts publish, take, settle, retire and get for one queue with one group, call records
-/// included; answers waits and subscriptions, and says a notice at each of the latter. Steps are counted over all
-/// connections: a connection is accepted; a command is read; it is done, and nothing of its reply is out; half of its
-/// reply is out. What comes instead of a reply does so at the first three.
+/// Keeps the protocol of the scripts publish, take, settle, discard, retry, retire and get for one queue with one
+/// group, call records included; answers waits and subscriptions, and says a notice at each of the latter. Steps are
+/// counted over all connections: a connection is accepted; a command is read; it is done, and nothing of its reply is
+/// out; half of its reply is out. What comes instead of a reply does so at the first three.
 class ScriptedRedis {
 public:
     explicit ScriptedRedis(int trouble_at = -1, Trouble trouble = Trouble::none);
@@ -44,6 +45,8 @@ public:
     /// What was applied, in order: payloads published, ids taken, ids settled.
     std::vector<std::string> published();
     std::vector<int> taken(), settled();
+    /// "discard 1": how many different ones.
+    std::size_t changed_by_hand();
     /// All steps, for messages.
     std::string story();
 
@@ -70,6 +73,8 @@ private:
     std::string take(const std::string& record, const Words& arguments);
     std::string settle(const std::string& record, const Words& arguments);
     std::string retire(const std::string& record, const Words& arguments);
+    std::string change_by_hand(const std::string& record, const Words& arguments, const std::string& what,
+                               const std::string& id);
     std::string get_events(const Words& arguments);
     Call recall(const std::string& record, const Words& arguments);
     void remember(const std::string& record, const Words& arguments, std::string outcome);
@@ -91,6 +96,7 @@ private:
     std::map<int, std::string> held_;  // id -> epoch
     int epoch_ = 0;
     std::vector<int> taken_, settled_;
+    std::set<std::string> changed_by_hand_;
     FakePeer peer_;
 };
 

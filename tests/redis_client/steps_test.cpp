@@ -15,7 +15,8 @@ namespace {
 
 using detail::Result;
 
-/// One process that logs in, watches, waits, publishes, takes, settles, reads and closes, one thing after the other.
+/// One process that logs in, watches, waits, publishes, takes, settles, reads, discards, takes up again and closes, one
+/// thing after the other.
 /// What fails is asked for again, as a program would; that each call is answered once is checked at the end.
 class Program {
 public:
@@ -45,7 +46,11 @@ public:
             const auto found = until_ok<std::vector<std::optional<detail::StoredEvent>>>(
                 [&](auto done) { store_->get({event.id}, {}, done); });
             EXPECT_EQ(found.at(0).value().payload, event.payload);
+            last_ = event.id;
         }
+        change_by_hand(
+            [&](auto done) { store_->discard({{last_}, std::chrono::hours(1), "w", "unwanted"}, {}, done); });
+        change_by_hand([&](auto done) { store_->retry({{last_}, std::chrono::hours(1), false}, {}, done); });
         EXPECT_EQ(notices_.next(), 1) << "the subscription goes on";
     }
 
@@ -59,6 +64,8 @@ public:
     }
 
     Reports<int>& woken() { return woken_; }
+    /// What the calls by hand said, in order.
+    const std::vector<detail::ByHand>& by_hand() const { return by_hand_; }
     /// Of the publishes that succeeded.
     const std::vector<std::string>& payloads() const { return payloads_; }
     void expect_each_answered_once() {
@@ -160,6 +167,10 @@ private:
         until_ok<detail::StillHeld>([&](auto done) { store_->settle(request, done); });
     }
 
+    void change_by_hand(const std::function<void(detail::Callback<std::vector<detail::ByHand>>)>& call) {
+        by_hand_.push_back(until_ok<std::vector<detail::ByHand>>(call).at(0));
+    }
+
     void guard() const {
         if (std::chrono::steady_clock::now() > begun_ + hang_guard) {
             throw std::runtime_error("it does not succeed within 30 s");
@@ -177,6 +188,8 @@ private:
     std::string payload_;
     std::vector<std::string> payloads_;
     std::int64_t epoch_ = 0;
+    EventId last_ = 0;
+    std::vector<detail::ByHand> by_hand_;
 };
 
 template <class V>
@@ -250,6 +263,10 @@ TEST_P(Steps, TheProgramGoesOnAndEachCallIsAppliedOnce) {
         // Only an answer that cannot be understood leaves open whether the call was applied.
         EXPECT_TRUE(published.size() == 2 || trouble == Trouble::another_shape) << redis.story();
         EXPECT_EQ(redis.settled().size(), published.size()) << redis.story();
+        EXPECT_EQ(redis.changed_by_hand(), 2U) << redis.story();
+        if (trouble != Trouble::another_shape) {
+            EXPECT_EQ(program.by_hand(), std::vector<detail::ByHand>(2, detail::ByHand::done)) << redis.story();
+        }
         return redis.troubled();
     });
 }

@@ -29,7 +29,7 @@ protected:
                     {keys().meta, keys().counter, keys().index, keys().groups, keys().idle, record(), group().leases,
                      group().held, group().delayed, group().open, group().dead, group().wake},
                     {std::to_string(number), std::to_string(base), "70000", "default", std::to_string(max), "1000000",
-                     "10000", "3600000", "w", "16777216", keys().event_start, keys().channel});
+                     "10000", "3600000", "w", "16777216", keys().event_start, keys().channel, "3", "0"});
     }
     RedisValue settle_call(int number, int base, const std::string& id, const std::string& epoch,
                            const std::string& verdict = "p") {
@@ -38,6 +38,18 @@ protected:
                      group().delayed, group().open, group().dead, group().wake},
                     {std::to_string(number), std::to_string(base), "70000", "default", "w", "3600000",
                      keys().event_start, keys().channel, "1", id, epoch, verdict, "0", "0"});
+    }
+    RedisValue discard_call(int number, int base, const std::string& id) {
+        return eval(scripts::discard, {keys().meta, keys().index, keys().groups, record()},
+                    {std::to_string(number), std::to_string(base), "70000", "3600000", keys().event_start,
+                     keys().leases_start, keys().delayed_start, keys().open_start, keys().dead_start, keys().held_start,
+                     keys().channel, "w", "unwanted", id});
+    }
+    RedisValue retry_call(int number, int base, const std::string& id) {
+        return eval(
+            scripts::retry, {keys().meta, keys().index, keys().groups, keys().idle, record()},
+            {std::to_string(number), std::to_string(base), "70000", "3600000", keys().event_start, keys().delayed_start,
+             keys().open_start, keys().dead_start, keys().held_start, keys().wake_start, "0", id});
     }
     static std::string state(const RedisValue& reply) { return reply.items.at(0).text; }
     static std::vector<std::string> taken_ids(const RedisValue& reply) {
@@ -162,6 +174,45 @@ TEST_F(RedisCalls, ASettlementThatIsSentAgainGetsItsFirstOutcome) {
     EXPECT_EQ(state(again), "AGAIN");
     EXPECT_EQ(again.items.at(4).text, "1") << "it was accepted, so this is no lost lease";
     EXPECT_EQ(settle_call(4, 4, "1", epoch).items.at(4).text, "0") << "another call is";
+}
+
+TEST_F(RedisCalls, ADiscardThatIsSentAgainGetsItsFirstAnswer) {
+    publish_call(1, 1, {"a"});
+    take_call(2, 2, 1);
+    const RedisValue first = discard_call(3, 3, "1");
+    EXPECT_EQ(first.items.at(4).text, "1");
+    const RedisValue again = discard_call(3, 3, "1");
+    EXPECT_EQ(state(again), "AGAIN");
+    EXPECT_EQ(again.items.at(4).text, "1") << "it took effect";
+    EXPECT_EQ(discard_call(4, 4, "1").items.at(4).text, "0") << "another call finds it given up";
+    EXPECT_EQ(discard_call(5, 5, "7").items.at(4).text, "-");
+}
+
+TEST_F(RedisCalls, ALateCopyOfADiscardDoesNotGiveUpWhatWasTakenUpAgain) {
+    publish_call(1, 1, {"a"});
+    discard_call(2, 2, "1");
+    ASSERT_EQ(retry_call(3, 3, "1").items.at(4).text, "1");
+    const auto before = contents();
+    EXPECT_EQ(state(discard_call(2, 2, "1")), "AGAIN");
+    EXPECT_EQ(state(discard_call(6, 2, "1")), "GAP");
+    EXPECT_EQ(contents(), before);
+    EXPECT_EQ(redis({"HGET", event_key(1), "status"}).text, "PENDING");
+}
+
+TEST_F(RedisCalls, ALateCopyOfARetryDoesNotTakeUpWhatFailedAgain) {
+    publish_call(1, 1, {"a"});
+    take_call(2, 2, 1);
+    discard_call(3, 3, "1");
+    const RedisValue first = retry_call(4, 4, "1");
+    EXPECT_EQ(first.items.at(4).text, "1");
+    take_call(5, 5, 1);
+    discard_call(6, 6, "1");
+    const auto before = contents();
+    const RedisValue again = retry_call(4, 4, "1");
+    EXPECT_EQ(state(again), "AGAIN");
+    EXPECT_EQ(again.items.at(4).text, "1");
+    EXPECT_EQ(contents(), before);
+    EXPECT_EQ(redis({"ZCARD", group().dead}).integer, 1);
 }
 
 TEST_F(RedisCalls, ARetiredClientSaysWhatWasAppliedAndAppliesNothingMore) {

@@ -69,6 +69,16 @@ void TcpProxy::hold(bool requests, bool replies) {
     wake();
 }
 
+void TcpProxy::hold_present() {
+    {
+        const std::lock_guard lock(mutex_);
+        for (Pair& pair : pairs_) {
+            pair.held = true;
+        }
+    }
+    wake();
+}
+
 void TcpProxy::cut() {
     std::unique_lock lock(mutex_);
     resetting_ = true;
@@ -88,6 +98,9 @@ void TcpProxy::flow() {
     {
         const std::lock_guard lock(mutex_);
         refusing_ = false;
+        for (Pair& pair : pairs_) {
+            pair.held = false;
+        }
     }
     hold(false, false);
 }
@@ -146,7 +159,7 @@ void TcpProxy::serve() {
 
 short TcpProxy::wanted(const Pair& pair, int side) const {
     const Direction& in = pair.directions[side];
-    const bool to_send = !pair.directions[1 - side].waiting.empty() && !held_[1 - side];
+    const bool to_send = !pair.directions[1 - side].waiting.empty() && !holds(pair, 1 - side);
     return static_cast<short>((in.ended || pair.closing ? 0 : POLLIN) | (to_send ? POLLOUT : 0));
 }
 
@@ -188,14 +201,14 @@ bool TcpProxy::receive(Pair& pair, int way) {
 bool TcpProxy::send(Pair& pair, int way) {
     Direction& direction = pair.directions[way];
     const int to = pair.sockets[1 - way];
-    while (!held_[way] && !direction.waiting.empty()) {
+    while (!holds(pair, way) && !direction.waiting.empty()) {
         const auto count = ::send(to, direction.waiting.data(), direction.waiting.size(), MSG_NOSIGNAL);
         if (count < 0) {
             return not_now();
         }
         direction.waiting.erase(0, static_cast<std::size_t>(count));
     }
-    if (!held_[way] && direction.ended && !direction.told) {
+    if (!holds(pair, way) && direction.ended && !direction.told) {
         direction.told = true;
         ::shutdown(to, SHUT_WR);
     }

@@ -29,6 +29,8 @@ public:
     /// What each way does from now on, for the connections that are and those that come. Held bytes are kept, also
     /// those of a side that has closed meanwhile, and arrive late. Connecting still succeeds.
     void hold(bool requests, bool replies);
+    /// Both ways of the connections that there are now; those that come flow. Until `flow`.
+    void hold_present();
     /// Resets all connections, and has done so when it returns; what they hold is lost.
     void cut();
     /// The same, and every new connection is closed at once.
@@ -50,6 +52,7 @@ private:
         int sockets[2];                // the client's, the server's
         Direction directions[2] = {};  // requests, replies
         bool closing = false;          // once what waits is sent
+        bool held = false;
     };
 
     void wake();
@@ -59,6 +62,7 @@ private:
     bool receive(Pair&, int way);
     bool send(Pair&, int way);
     short wanted(const Pair&, int side) const;
+    bool holds(const Pair& pair, int way) const { return held_[way] || pair.held; }
     void reset_all();
 
     const int server_port_;

@@ -1,23 +1,32 @@
 -- Gives events up by hand: ERROR in each group that has not processed them, also where no worker has reached them yet.
 --
--- KEYS  1 meta  2 index  3 groups
--- ARGV  1 TTL of given-up events, ms  2 start of event keys  3 of leases sets  4 of delayed sets  5 of open sets
---       6 of dead sets  7 of held hashes  8 channel  9 worker id  10 reason  11... ids
--- Reply {gen, top, one letter per id: '1' given up now, '0' processed or given up before, '-' it is gone}
+-- KEYS  1 meta  2 index  3 groups  4 the client's call record
+-- ARGV  1 call number  2 base  3 TTL of the call record, ms  4 TTL of given-up events, ms  5 start of event keys
+--       6 of leases sets  7 of delayed sets  8 of open sets  9 of dead sets  10 of held hashes  11 channel
+--       12 worker id  13 reason  14... ids
+-- Reply {state of the call, gen, top, 1 if Redis lost answered calls}; after OK and AGAIN also: one letter per id:
+--       '1' given up now, '0' processed or given up before, '-' it is gone
 -- Cost  about ten commands per id and group
 --
 -- A lease on it is lost: its handler's outcome changes nothing any more. Groups that do not exist yet will pass it over.
 --@include shared/time.lua
 --@include shared/iso8601.lua
+--@include shared/calls.lua
 --@include shared/groups.lua
 --@include shared/held.lua
 --@include shared/give_up.lua
 
-local meta, index, groups = unpack(KEYS)
-local ttl, events, leases, delayed = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
-local open, dead, held, channel, worker, reason = ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10]
+local meta, index, groups, record = unpack(KEYS)
+local number, base, record_ttl = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local ttl, events, leases, delayed = tonumber(ARGV[4]), ARGV[5], ARGV[6], ARGV[7]
+local open, dead, held, channel, worker, reason = ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
 
 local known = redis.call('HMGET', meta, 'gen', 'top')
+local gen, top = known[1] or '', tonumber(known[2] or nil) or 0
+local state, note = recall(record, number, base)
+if state == 'AGAIN' then return {state, gen, top, 0, note} end
+if state ~= 'OK' then return {state, gen, top, 0} end
+
 local list = all_groups(groups)
 redis.call('ZCARD', index)
 for _, group in ipairs(list) do
@@ -30,7 +39,7 @@ end
 
 redis.call('PERSIST', index)
 local answers, discarded = {}, {}
-for i = 11, #ARGV do
+for i = 14, #ARGV do
   local id, key, answer = ARGV[i], events .. ARGV[i], '0'
   if redis.call('EXISTS', key) == 0 then
     answer = '-'
@@ -56,9 +65,12 @@ for i = 11, #ARGV do
   end
   answers[#answers + 1] = answer
 end
+local outcome = table.concat(answers)
+remember(record, number, outcome, record_ttl)
+
 for i, id in ipairs(discarded) do
   local heard = redis.pcall('PUBLISH', channel, '{"event_id": ' .. id .. ', "status": "ERROR", "worker_id": ' ..
                             cjson.encode(worker) .. '}')
   if i == 1 and (type(heard) == 'table' or heard == 0) then break end
 end
-return {known[1] or '', tonumber(known[2] or nil) or 0, table.concat(answers)}
+return {'OK', gen, top, note and 1 or 0, outcome}
