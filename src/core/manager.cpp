@@ -7,6 +7,7 @@
 
 #include "core/names.hpp"
 #include "core/queue_core.hpp"
+#include "core/time_after.hpp"
 
 namespace eventy {
 namespace detail {
@@ -129,7 +130,7 @@ bool Manager::close(milliseconds timeout) {
     if (!core_->backend->io().is_at_home()) {
         return true;  // as QueueCore::close
     }
-    const auto deadline = std::chrono::steady_clock::now() + timeout;
+    const auto deadline = time_after(timeout);
     std::vector<std::shared_ptr<QueueCore>> queues;
     {
         const std::lock_guard lock(core_->mutex);

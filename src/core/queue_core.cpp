@@ -9,6 +9,7 @@
 #include "core/names.hpp"
 #include "core/page_id.hpp"
 #include "core/running_scope.hpp"
+#include "core/time_after.hpp"
 #include "core/watch_thread.hpp"
 
 namespace eventy::detail {
@@ -322,7 +323,7 @@ bool QueueCore::wait_idle(milliseconds timeout) {
     if (RunningScope::inside(this)) {
         throw Error(errc::would_deadlock, "wait_idle() was called in a handler of the same queue, which waits for it");
     }
-    const auto deadline = steady_clock::now() + timeout;
+    const auto deadline = time_after(timeout);
     auto pause = milliseconds(1);
     for (;;) {
         if (idle()) {
@@ -578,7 +579,7 @@ bool QueueCore::close(milliseconds timeout) {
     if (RunningScope::inside(this)) {
         throw Error(errc::would_deadlock, "close() was called in a handler of the same queue, which waits for it");
     }
-    const auto deadline = steady_clock::now() + std::max(timeout, milliseconds(0));
+    const auto deadline = time_after(timeout);
     begin_close();
     std::unique_lock lock(ending_->mutex);
     const bool all = ending_->changed.wait_until(lock, deadline, [this] { return ending_->released; });

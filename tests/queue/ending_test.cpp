@@ -224,6 +224,32 @@ TEST_P(Ending, WaitIdleGivesUpInTime) {
     EXPECT_FALSE(queue.wait_idle(5ms));
 }
 
+TEST_P(Ending, AWaitWithoutEndWaits) {
+    const auto queue = open();
+    Held first;
+    queue.subscribe([&](const QueueEvent<Order>&) { first.run(); }).detach();
+    (void)queue.publish({});
+    ASSERT_TRUE(first.begun.wait());
+    std::thread releaser([&] { first.go_on.set(); });
+    EXPECT_TRUE(queue.wait_idle(milliseconds::max()));
+    releaser.join();
+    EXPECT_TRUE(queue.wait_idle(milliseconds::min())) << "it is idle, and there is nothing to wait for";
+    EXPECT_TRUE(queue.close(milliseconds::max()));
+}
+
+TEST_P(Ending, ACloseWithoutEndWaitsForHandlers) {
+    const auto queue = open();
+    Held held;
+    queue.subscribe([&](const QueueEvent<Order>&) { held.run(); }).detach();
+    (void)queue.publish({});
+    ASSERT_TRUE(held.begun.wait());
+    EXPECT_FALSE(queue.close(milliseconds::min()));
+    std::thread releaser([&] { held.go_on.set(); });
+    EXPECT_TRUE(queue.close(milliseconds::max()));
+    EXPECT_TRUE(held.finished);
+    releaser.join();
+}
+
 TEST_P(Ending, AClosedWorkerIsNoSubscriberAnyMore) {
     const auto queue = open();
     const auto watcher = open();

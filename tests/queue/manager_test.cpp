@@ -1,3 +1,5 @@
+#include <thread>
+
 #include "queue/backends.hpp"
 
 namespace eventy::test {
@@ -105,6 +107,28 @@ TEST_P(Managing, CloseClosesAllItsQueues) {
     EXPECT_EQ(thrown([&] { (void)queue.publish({}); }), errc::closed);
     EXPECT_EQ(thrown([&] { manager.register_type<Invoice>(); }), errc::closed);
     EXPECT_TRUE(manager.close());
+}
+
+TEST_P(Managing, ACloseWithoutEndWaitsForHandlers) {
+    const auto manager = open_its_manager();
+    manager.register_type<Order>();
+    const auto queue = manager.get_event_queue<Order>();
+    Signal begun;
+    Signal go_on;
+    std::atomic<bool> finished{false};
+    queue
+        .subscribe([&](const QueueEvent<Order>&) {
+            begun.set();
+            EXPECT_TRUE(go_on.wait());
+            finished = true;
+        })
+        .detach();
+    (void)queue.publish({});
+    ASSERT_TRUE(begun.wait());
+    std::thread releaser([&] { go_on.set(); });
+    EXPECT_TRUE(manager.close(milliseconds::max()));
+    EXPECT_TRUE(finished);
+    releaser.join();
 }
 
 TEST_P(Managing, OpensFromAUrl) {
