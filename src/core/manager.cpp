@@ -84,6 +84,9 @@ void Manager::add(std::string event_type, std::type_index payload_type, const Ma
     auto handle = make_handle(std::make_shared<Queue>(queue));
     queue->register_type();
     const std::lock_guard lock(core_->mutex);
+    if (core_->closed) {  // meanwhile; the queue ends with its handle, outside the lock
+        throw Error(errc::closed, "cannot register " + quoted(event_type) + ": the manager was closed");
+    }
     core_->entries.emplace(std::move(event_type),
                            ManagerCore::Entry{payload_type, std::move(queue), std::move(handle)});
 }

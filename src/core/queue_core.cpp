@@ -141,9 +141,12 @@ void QueueCore::require_open(const char* doing) const {
         throw_not_at_home(std::string(doing) + " (" + context_->describe() + ")");
     }
     if (closed_) {
-        throw Error(errc::closed,
-                    std::string("cannot ") + doing + ": the queue " + context_->describe() + " was closed");
+        throw_closed(doing);
     }
+}
+
+void QueueCore::throw_closed(const char* doing) const {
+    throw Error(errc::closed, std::string("cannot ") + doing + ": the queue " + context_->describe() + " was closed");
 }
 
 template <class R, class F>
@@ -340,8 +343,8 @@ bool QueueCore::wait_idle(milliseconds timeout) {
 
 // -- subscribing -----------------------------------------------------------------------------------------------------
 
+/// With `mutex_` held.
 std::shared_ptr<Worker> QueueCore::worker_of(const std::string& group) {
-    const std::lock_guard lock(mutex_);
     auto& worker = workers_[group];
     if (!worker) {
         worker = std::make_shared<Worker>(context_, group, this);
@@ -357,11 +360,6 @@ std::vector<std::shared_ptr<Worker>> QueueCore::workers() {
         all.push_back(worker);
     }
     return all;
-}
-
-void QueueCore::keep(const std::shared_ptr<SubscriptionState>& state) {
-    const std::lock_guard lock(mutex_);
-    subscriptions_.emplace(state->id(), state);
 }
 
 void QueueCore::forget(const std::string& id) {
@@ -380,25 +378,34 @@ Subscription QueueCore::subscribe(std::vector<RawHandler> handlers, const Subscr
         throw Error(errc::invalid_argument, "cannot subscribe: the list of subscribers is empty");
     }
     const std::string id = random_uuid();
-    const auto worker = worker_of(options.group);
-    auto ended = [weak = weak_from_this(), weak_worker = std::weak_ptr(worker), id] {
-        const auto self = weak.lock();
-        const auto its_worker = weak_worker.lock();
-        if (self && its_worker) {
-            its_worker->remove(id);
-            self->forget(id);
-            self->context_->backend->io().post([its_worker] { its_worker->subscriptions_changed(); });
-        }
-    };
-    auto state = std::make_shared<SubscriptionState>(id, this, std::move(handlers), std::move(ended));
-    keep(state);
-    worker->add(state, {.id = id,
+    SubscriberInfo info{.id = id,
                         .event_type = context_->name.type,
                         .group = options.group,
                         .worker_id = context_->worker_id,
                         .host = host_name(),
                         .pid = process_id(),
-                        .created_at = now()});
+                        .created_at = now()};
+    std::shared_ptr<SubscriptionState> state;
+    std::shared_ptr<Worker> worker;
+    {
+        const std::lock_guard lock(mutex_);
+        if (closed_) {
+            throw_closed("subscribe");
+        }
+        worker = worker_of(options.group);
+        auto ended = [weak = weak_from_this(), weak_worker = std::weak_ptr(worker), id] {
+            const auto self = weak.lock();
+            const auto its_worker = weak_worker.lock();
+            if (self && its_worker) {
+                its_worker->remove(id);
+                self->forget(id);
+                self->context_->backend->io().post([its_worker] { its_worker->subscriptions_changed(); });
+            }
+        };
+        state = std::make_shared<SubscriptionState>(id, this, std::move(handlers), std::move(ended));
+        subscriptions_.emplace(id, state);
+        worker->add(state, std::move(info));
+    }
     context_->backend->io().post([publisher = publisher_, worker] {
         publisher->register_type();
         worker->subscriptions_changed();
@@ -466,8 +473,14 @@ Subscription QueueCore::watch(std::function<void(const EventNotice&)> callback, 
     };
     auto state = std::make_shared<SubscriptionState>(id, this, std::vector<RawHandler>{}, std::move(ended));
     thread->start(state);
-    keep(state);
-    Subscription subscription(std::move(state));  // should Redis refuse, this ends it
+    Subscription subscription(state);  // should the queue be closed by now or Redis refuse, this ends it
+    {
+        const std::lock_guard lock(mutex_);
+        if (closed_) {
+            throw_closed("watch");
+        }
+        subscriptions_.emplace(id, std::move(state));
+    }
     wait_for_watch(
         [weak = std::weak_ptr(thread), token, level, where = context_->describe()](Store& store, Callback<Done> ready) {
             store.watch(token,
@@ -493,12 +506,13 @@ Subscription QueueCore::watch(std::function<void(const EventNotice&)> callback, 
 // -- the end ---------------------------------------------------------------------------------------------------------
 
 void QueueCore::begin_close() {
-    if (closed_.exchange(true)) {
-        return;
-    }
     std::vector<std::shared_ptr<SubscriptionState>> all;
     {
+        // Under the lock, so that who subscribes at this moment is either among them or told that it is closed.
         const std::lock_guard lock(mutex_);
+        if (closed_.exchange(true)) {
+            return;
+        }
         for (const auto& [id, state] : subscriptions_) {
             all.push_back(state);
         }

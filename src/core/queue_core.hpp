@@ -69,13 +69,13 @@ private:
     };
 
     void require_open(const char* doing) const;
+    [[noreturn]] void throw_closed(const char* doing) const;
     bool idle();
     /// Runs `start(store, deadline, callback)` on the I/O thread.
     template <class R, class F>
     R call(const char* doing, F start);
     void wait_for_watch(std::function<void(Store&, Callback<Done>)> start);
     std::shared_ptr<Worker> worker_of(const std::string& group);
-    void keep(const std::shared_ptr<SubscriptionState>&);
     void forget(const std::string& id);
     void begin_close();
     // On the I/O thread:
@@ -93,7 +93,7 @@ private:
     int workers_running_ = 0, workers_undrained_ = 0;  // I/O thread
     std::atomic<std::uint64_t> next_watch_{1};
 
-    std::mutex mutex_;
+    std::mutex mutex_;  // of those below; `closed_` is set with it held, and nothing is added once it is
     std::map<std::string, std::shared_ptr<Worker>> workers_;
     std::map<std::string, std::shared_ptr<SubscriptionState>, std::less<>> subscriptions_;
 };

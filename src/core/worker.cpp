@@ -69,7 +69,7 @@ void Worker::subscriptions_changed() {
         gone.swap(gone_);
         any = !subscriptions_.empty();
     }
-    if (!context_->store || on_drained_) {
+    if (!context_->store || stopped_) {
         return;
     }
     forget_subscribers(std::move(gone));
@@ -618,6 +618,7 @@ void Worker::arm_upkeep_timer() {
 // -- the end ---------------------------------------------------------------------------------------------------------
 
 void Worker::stop(std::function<void()> handlers_ended, std::function<void()> drained) {
+    stopped_ = true;
     on_handlers_ended_ = std::move(handlers_ended);
     on_drained_ = std::move(drained);
     delivery_.stop();

@@ -104,7 +104,7 @@ private:
     std::vector<Finished> to_retry_;
     boost::asio::steady_timer upkeep_timer_, renewal_timer_, handler_timer_, due_timer_;
     bool upkeep_running_ = false, renewal_timer_armed_ = false, handler_timer_armed_ = false, waiting_ = false,
-         waits_for_thread_ = false;
+         waits_for_thread_ = false, stopped_ = false;
     std::optional<SteadyTime> due_timer_at_;
     int removals_ = 0;          // of subscribers, on their way
     std::string last_failure_;  // so that a lasting one is not logged every second

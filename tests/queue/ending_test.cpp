@@ -250,6 +250,46 @@ TEST_P(Ending, ACloseWithoutEndWaitsForHandlers) {
     releaser.join();
 }
 
+TEST_P(Ending, SubscribingWhileItClosesStrandsNothing) {
+    const auto observer = open();
+    for (int round = 0; round < 60; ++round) {
+        const auto queue = open({.concurrency = 2});
+        (void)queue.publish_all(std::vector<Order>(3));
+        Seen<std::string> subscribed;
+        std::atomic<bool> closed{false};
+        std::atomic<int> late{0}, other_errors{0};
+        std::vector<std::thread> threads;
+        for (int thread = 0; thread < 3; ++thread) {
+            threads.emplace_back([&, thread] {
+                for (int i = 0; !closed || i < 1000; ++i) {
+                    const std::string group = "g" + std::to_string(thread) + "-" + std::to_string(i % 20);
+                    const auto error = thrown([&] {
+                        queue.subscribe([&](const QueueEvent<Order>&) { late += closed ? 1 : 0; }, {.group = group})
+                            .detach();
+                        subscribed.add(group);
+                    });
+                    if (error) {
+                        other_errors += error != errc::closed ? 1 : 0;
+                        return;
+                    }
+                }
+            });
+        }
+        (void)subscribed.wait_for(static_cast<std::size_t>(round));
+        EXPECT_TRUE(queue.close(patience));
+        closed = true;
+        for (auto& thread : threads) {
+            thread.join();
+        }
+        EXPECT_EQ(late, 0);
+        EXPECT_EQ(other_errors, 0);
+        for (const auto& [group, stats] : observer.stats().groups) {
+            ASSERT_EQ(stats.leased, 0) << group << ", round " << round;
+        }
+        ASSERT_TRUE(observer.search_subscribers().items.empty());
+    }
+}
+
 TEST_P(Ending, AClosedWorkerIsNoSubscriberAnyMore) {
     const auto queue = open();
     const auto watcher = open();

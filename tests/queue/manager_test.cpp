@@ -131,6 +131,21 @@ TEST_P(Managing, ACloseWithoutEndWaitsForHandlers) {
     releaser.join();
 }
 
+TEST_P(Managing, ATypeThatIsRegisteredWhileItClosesIsClosedToo) {
+    for (int round = 0; round < 50; ++round) {
+        const auto manager = open_its_manager();
+        std::optional<errc> error;
+        std::thread registering([&] { error = thrown([&] { manager.register_type<Order>(); }); });
+        EXPECT_TRUE(manager.close(patience));
+        registering.join();
+        if (error) {
+            EXPECT_EQ(error, errc::closed);
+        } else {
+            EXPECT_EQ(thrown([&] { (void)manager.get_event_queue<Order>().publish({}); }), errc::closed);
+        }
+    }
+}
+
 TEST_P(Managing, OpensFromAUrl) {
     const std::string url = on_redis() ? server().url() : "memory://";
     const auto manager = open_manager(url, {.serializer = Format::msgpack, .key_prefix = prefix_});
