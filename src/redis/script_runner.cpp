@@ -73,8 +73,9 @@ std::string ScriptRunner::wrong_type(const Reply& types) const {
         const std::string& found = types.items[i + 1].text;
         const std::string_view wanted = keys_.type_of(key);
         if (!wanted.empty() && found != "none" && found != wanted) {
-            return "key '" + key + "' holds a " + found + " where Eventy keeps a " + std::string(wanted) +
-                   ": something else wrote it; delete or rename that key";
+            std::string text = "key '" + key;
+            text.append("' holds a ").append(found).append(" where Eventy keeps a ").append(wanted);
+            return text + ": something else wrote it; delete or rename that key";
         }
     }
     return {};
