@@ -1,7 +1,5 @@
 #include "core/handler_pool.hpp"
 
-#include <algorithm>
-#include <iterator>
 #include <utility>
 
 namespace eventy::detail {
@@ -52,10 +50,11 @@ int HandlerPool::Shared::busy_with_others(Owner owner) const {
 
 std::vector<HandlerPool::Listener> HandlerPool::Shared::take_satisfied() {
     std::vector<Listener> satisfied;
-    const auto is_satisfied = [this](const Listener& one) { return busy_with_others(one.owner) < one.busy; };
-    const auto first = std::stable_partition(listeners.begin(), listeners.end(), std::not_fn(is_satisfied));
-    std::move(first, listeners.end(), std::back_inserter(satisfied));
-    listeners.erase(first, listeners.end());
+    std::vector<Listener> others;
+    for (Listener& one : listeners) {
+        (busy_with_others(one.owner) < one.busy ? satisfied : others).push_back(std::move(one));
+    }
+    listeners.swap(others);
     return satisfied;
 }
 
