@@ -94,6 +94,17 @@ private:
         return std::nullopt;
     }
 
+    /// When the worker took the event, at the latest: it may have begun to run after a kill that its lease did not
+    /// survive. Epochs are µs of Redis's clock, so the run that began soonest after its take tells what that clock is
+    /// behind the ledger's.
+    Micros taken_at(const Run& run) const {
+        Micros behind = Timeline::never;
+        for (const Run& any : timeline_.runs()) {
+            behind = std::min(behind, any.began - any.epoch);
+        }
+        return std::min(run.began, run.epoch + behind);
+    }
+
     void check_published() {
         verdict_.acked = static_cast<std::int64_t>(acked_.size());
         verdict_.unknown = static_cast<std::int64_t>(unknown_.size());
@@ -324,7 +335,7 @@ private:
         if (life.at_once && life.died <= again.began && unsettled) {
             return "its worker " + std::string(life.how == "crashed" ? "crashed" : "was killed");
         }
-        if (may_be_lost(before.began, before.ended.value_or(again.began))) {
+        if (may_be_lost(taken_at(before), before.ended.value_or(again.began))) {
             return "Redis lost what it knew of it";
         }
         // To lose a lease, a worker has to miss its renewals at a third of the lease's time.

@@ -425,4 +425,26 @@ TEST_F(AuditTest, WithEverysecOnlyTheLastSecondsBeforeAKillMayBeLost) {
     expect_broken(Must::nothing_lost);
 }
 
+TEST_F(AuditTest, WithEverysecALeaseOfJustBeforeAKillMayBeLostThoughItsHandlerBeganBehind) {
+    // The epochs are 99 ms behind the ledger's clock: run 1 of event 1.
+    publish(9000, "p1-3", 3);
+    at(10000, "redis", What::redis_killed);
+    start(10007, "w2.1", 3, 9'900'000);
+    end(10008, "w2.1", 3, 9'900'000, "ok");
+    at(10500, "redis", What::redis_back);
+    start(11200, "w2.1", 3, 11'100'000);
+    end(11201, "w2.1", 3, 11'100'000, "ok");
+    processed(3, "w2.1");
+    expect_broken(Must::all_explained);
+    evidence_.terms.may_lose = std::chrono::milliseconds(2000);
+    expect_all_well();
+    publish(9001, "p1-4", 4);
+    start(10600, "w2.1", 4, 10'500'000);  // taken when Redis was back
+    end(10601, "w2.1", 4, 10'500'000, "ok");
+    start(11202, "w2.1", 4, 11'102'000);
+    end(11203, "w2.1", 4, 11'102'000, "ok");
+    processed(4, "w2.1");
+    expect_broken(Must::all_explained);
+}
+
 }  // namespace eventy::ledger
