@@ -161,6 +161,13 @@ TEST_F(LookCommand, TypesAreTheRegistry) {
     EXPECT_EQ(ask({"types", "--prefix", "elsewhere"}), "Other");
 }
 
+TEST_F(LookCommand, WhereRedisIsMayBeSaidBeforeTheSubcommand) {
+    ask({"--prefix", "elsewhere", "publish", "Other"}, "1\n");
+    EXPECT_EQ(ask({"--url", server_.url(), "--prefix=elsewhere", "count", "Other"}), "1");
+    EXPECT_EQ(eventy({"--prefix", "elsewhere"}).code, 2);
+    EXPECT_EQ(eventy({"--prefix"}).code, 2);
+}
+
 TEST_F(LookCommand, StatsOfOneTypeAndOfAll) {
     prepare();
     publish("Another", 1);

@@ -31,6 +31,19 @@ std::vector<std::string> split(std::vector<std::string>& arguments, bool& found)
     return behind;
 }
 
+/// Where Redis is may be said before the subcommand, too: `eventy --prefix myapp stats`. Its options are read behind
+/// it.
+void put_behind_subcommand(std::vector<std::string>& arguments) {
+    auto next = arguments.begin();
+    while (next != arguments.end() && (next->starts_with("--url") || next->starts_with("--prefix"))) {
+        const bool value_follows = next->find('=') == std::string::npos && std::next(next) != arguments.end();
+        next += value_follows ? 2 : 1;
+    }
+    if (next != arguments.end()) {
+        std::rotate(arguments.begin(), next, std::next(next));
+    }
+}
+
 int usage_error(const CLI::App& app, const std::string& message) {
     const auto chosen = app.get_subcommands();
     complain(message + "; see eventy " + (chosen.empty() ? "" : chosen.front()->get_name() + " ") + "--help");
@@ -46,6 +59,7 @@ int run(int argc, char** argv) {
     std::vector<std::string> arguments(argv + 1, argv + argc);
     CommandLine line{.app = app, .command = {}, .run = {}};
     line.command = split(arguments, line.command_given);
+    put_behind_subcommand(arguments);
     add_publish(line);
     add_work(line);
     add_get(line);
