@@ -86,8 +86,10 @@ private:
 
     /// How long before a kill of Redis it was confirmed, where the setting allows that it is lost with it.
     std::optional<Micros> may_be_lost(Micros begun, Micros confirmed) const {
+        constexpr Micros until_dead = 100'000;  // the kill is recorded, and that is synced, before it is done
         for (const Micros kill : redis_kills_) {
-            if (begun <= kill && confirmed >= kill - micros(terms_.may_lose) && terms_.may_lose.count() > 0) {
+            if (begun <= kill + until_dead && confirmed >= kill - micros(terms_.may_lose) &&
+                terms_.may_lose.count() > 0) {
                 return std::max<Micros>(kill - confirmed, 0);
             }
         }
