@@ -45,7 +45,7 @@ private:
         std::function<void()> told;
     };
     struct Shared {
-        mutable std::mutex mutex;
+        std::mutex mutex;
         std::condition_variable changed;
         std::deque<Item> waiting;
         std::map<Owner, int> running;  // only those that run something

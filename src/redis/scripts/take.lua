@@ -12,8 +12,8 @@
 --       taken, number of events that were gone, {id, reason} of each event that was refused and is ERROR now, a list of
 --       id, attempt, {payload, created_at, worker_id, key, headers, error} of each event, 1 if it is one to be run alone,
 --       and 1 if such events wait for a worker that holds nothing
--- Cost  per event one HSTRLEN, one HMGET and its share of one ZADD and one HSET; ids that are gone by variadic EXISTS. About 25
---       commands a call beside; looks at no more than `max` + 500 events and 2,000 ids.
+-- Cost  per event one HSTRLEN, one HMGET and its share of one ZADD and one HSET; ids that are gone by variadic EXISTS.
+--       About 25 commands a call beside; looks at no more than `max` + 500 events and 2,000 ids.
 --
 -- Never allocates before its first write, PERSIST, so that workers drain a full Redis.
 --@include shared/time.lua
