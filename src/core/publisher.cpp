@@ -14,6 +14,31 @@ namespace {
 // The words of every failed publish say whether the events may be there.
 constexpr const char* never_sent = "not published, and never sent: ";
 
+/// Tells each unit of a published batch what became of its events.
+template <class Tell>
+void share_out(const std::vector<std::unique_ptr<PublishUnit>>& batch, const PublishReply& all, Tell tell) {
+    std::int64_t offset = 0;
+    std::size_t with_word = 0;
+    for (const auto& unit : batch) {
+        const auto count = static_cast<std::int64_t>(unit->events.size());
+        auto before = all.repeated.end();
+        if (!unit->dedup_key.empty()) {
+            const auto is_this = [number = with_word++](const auto& repeated) { return repeated.unit == number; };
+            before = std::find_if(all.repeated.begin(), all.repeated.end(), is_this);
+        }
+        if (before == all.repeated.end()) {
+            tell(*unit, PublishReply{all.first_id + offset, all.first_us + offset});
+            offset += count;
+        } else if (before->count == count) {
+            tell(*unit, PublishReply{before->first_id, before->first_us, {*before}});
+        } else {
+            tell(*unit, Failure{errc::invalid_argument, "the dedup_key " + quoted(unit->dedup_key) + " was used for " +
+                                                            std::to_string(before->count) + " events, not for " +
+                                                            std::to_string(count)});
+        }
+    }
+}
+
 }  // namespace
 
 Publisher::Publisher(std::shared_ptr<QueueContext> context)
@@ -24,16 +49,23 @@ milliseconds Publisher::longest_call() const {
     return configured > milliseconds(0) ? configured : context_->backend->command_timeout();
 }
 
-void Publisher::publish(std::shared_ptr<PublishUnit> unit) {
+std::shared_ptr<PublishTicket> Publisher::publish(std::unique_ptr<PublishUnit> unit) {
+    std::shared_ptr<PublishTicket> ticket;
     bool first = false;
     {
         const std::lock_guard lock(mutex_);
         first = inbox_.empty();
+        if (inbox_.size() % most_in_batch == 0) {
+            round_ = std::make_shared<PublishRound>();
+        }
+        ticket = std::make_shared<PublishTicket>(round_);
+        unit->ticket = ticket;
         inbox_.push_back(std::move(unit));
     }
     if (first) {
         context_->backend->io().post([self = shared_from_this()] { self->collect(); });
     }
+    return ticket;
 }
 
 void Publisher::collect() {
@@ -91,7 +123,7 @@ void Publisher::send_batch() {
     for (auto batch = batches_.next(); !batch.empty(); batch = batches_.next()) {
         Batch in_time;
         for (auto& unit : batch) {
-            if (unit->abandoned) {
+            if (unit->ticket->abandoned()) {
                 finish(*unit, Failure{errc::timeout, {}, true});  // nobody listens
             } else {
                 in_time.push_back(std::move(unit));
@@ -126,7 +158,7 @@ void Publisher::refuse_waiting(const Failure& failure) {
 
 void Publisher::finish(PublishUnit& unit, Result<PublishReply> result) {
     unanswered_bytes_ -= unit.bytes;
-    unit.done(std::move(result));
+    unit.answer(std::move(result));
 }
 
 void Publisher::arm_timer() {
@@ -183,23 +215,33 @@ void Publisher::send(Batch batch) {
     }
     register_type();
     context_->store->publish(std::move(request), deadline,
-                             [weak = weak_from_this(), batch = std::move(batch)](const Result<PublishReply>& reply) {
+                             [weak = weak_from_this(),
+                              batch = std::make_shared<Batch>(std::move(batch))](const Result<PublishReply>& reply) {
                                  const auto self = weak.lock();
                                  if (self) {
-                                     for (const auto& unit : batch) {
+                                     for (const auto& unit : *batch) {
                                          self->unanswered_bytes_ -= unit->bytes;
                                      }
                                      self->batches_.answered();
+                                     self->send_next();  // first: the server works on while the callers are told
                                  }
-                                 answer(batch, reply);
-                                 if (self) {
-                                     self->send_next();
-                                 }
+                                 answer(*batch, reply);
                              });
 }
 
-void Publisher::answer(const Batch& batch, const Result<PublishReply>& reply) {
-    if (!reply) {
+void Publisher::answer(Batch& batch, const Result<PublishReply>& reply) {
+    std::shared_ptr<PublishRound> round;
+    const auto tell = [&round](PublishUnit& unit, Result<PublishReply> result) {
+        const auto ticket = std::exchange(unit.ticket, nullptr);
+        if (round && round != ticket->round()) {
+            round->answered.notify_all();
+        }
+        round = ticket->round();
+        ticket->keep(std::move(result));
+    };
+    if (reply) {
+        share_out(batch, reply.value(), tell);
+    } else {
         Failure failure = reply.failure();
         if (failure.not_done) {
             failure.message += "; not published: it was never sent";
@@ -207,30 +249,11 @@ void Publisher::answer(const Batch& batch, const Result<PublishReply>& reply) {
             failure.message += "; it was sent, and may or may not have been published";
         }
         for (const auto& unit : batch) {
-            unit->done(failure);
+            tell(*unit, failure);
         }
-        return;
     }
-    std::int64_t offset = 0;
-    std::size_t with_word = 0;
-    for (const auto& unit : batch) {
-        const PublishReply& all = reply.value();
-        const auto count = static_cast<std::int64_t>(unit->events.size());
-        auto before = all.repeated.end();
-        if (!unit->dedup_key.empty()) {
-            const auto is_this = [number = with_word++](const auto& repeated) { return repeated.unit == number; };
-            before = std::find_if(all.repeated.begin(), all.repeated.end(), is_this);
-        }
-        if (before == all.repeated.end()) {
-            unit->done(PublishReply{all.first_id + offset, all.first_us + offset});
-            offset += count;
-        } else if (before->count == count) {
-            unit->done(PublishReply{before->first_id, before->first_us, {*before}});
-        } else {
-            unit->done(Failure{errc::invalid_argument, "the dedup_key " + quoted(unit->dedup_key) + " was used for " +
-                                                           std::to_string(before->count) + " events, not for " +
-                                                           std::to_string(count)});
-        }
+    if (round) {
+        round->answered.notify_all();
     }
 }
 

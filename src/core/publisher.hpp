@@ -1,6 +1,5 @@
 // Group commit of publishes.
 #pragma once
-#include <atomic>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
@@ -9,20 +8,10 @@
 #include <vector>
 
 #include "core/group_commit.hpp"
+#include "core/publish_unit.hpp"
 #include "core/queue_context.hpp"
 
 namespace eventy::detail {
-
-/// One user's call. Its events stay together and in order.
-struct PublishUnit {
-    std::vector<NewEvent> events;
-    std::size_t bytes = 0;
-    std::string dedup_key;  // empty: none
-    milliseconds dedup_window{0};
-    std::chrono::steady_clock::time_point deadline;
-    Callback<PublishReply> done;
-    std::atomic<bool> abandoned{false};  // its caller has given up; do not send it if it is still here
-};
 
 /// While the server is away, publishes wait here, unsent and within `publish_buffer_bytes`, each up to its deadline, so
 /// that it can be said of each that it was never sent. `publish` and `longest_call` from any thread; the rest on the
@@ -32,7 +21,8 @@ public:
     explicit Publisher(std::shared_ptr<QueueContext>);
     /// How long a call may take.
     milliseconds longest_call() const;
-    void publish(std::shared_ptr<PublishUnit>);
+    /// Gives the unit its ticket, for the caller to wait with.
+    std::shared_ptr<PublishTicket> publish(std::unique_ptr<PublishUnit>);
     /// The server came or went.
     void presence_changed() { send_next(); }
     /// The queue ends: what waits is answered now.
@@ -45,7 +35,7 @@ public:
     void when_idle(std::function<void()>);
 
 private:
-    using Unit = std::shared_ptr<PublishUnit>;
+    using Unit = std::unique_ptr<PublishUnit>;
     using Batch = std::vector<Unit>;
     void collect();
     bool has_room_for(const PublishUnit&) const;
@@ -59,12 +49,14 @@ private:
     void tell_if_idle();
     bool is_away() const;
     std::string trouble() const;
-    static void answer(const Batch&, const Result<PublishReply>&);
+    static void answer(Batch&, const Result<PublishReply>&);
 
     std::shared_ptr<QueueContext> context_;
     std::mutex mutex_;
     Batch inbox_;
-    GroupCommit<Unit> batches_{{.items = 250, .bytes = std::size_t{4} * 1024 * 1024, .in_flight = 2}};
+    std::shared_ptr<PublishRound> round_;  // of what is in the inbox
+    static constexpr std::size_t most_in_batch = 250;
+    GroupCommit<Unit> batches_{{.items = most_in_batch, .bytes = std::size_t{4} * 1024 * 1024, .in_flight = 2}};
     std::size_t unanswered_bytes_ = 0;
     boost::asio::steady_timer timer_;  // of the oldest that waits
     bool timer_armed_ = false;

@@ -189,7 +189,7 @@ std::vector<Receipt> QueueCore::publish(std::vector<std::string> payloads, const
     if (context_->backend->io().on_this_thread()) {
         throw Error(errc::would_deadlock, "a queue was called on Eventy's own I/O thread, by a logger or a clock");
     }
-    auto unit = std::make_shared<PublishUnit>();
+    auto unit = std::make_unique<PublishUnit>();
     unit->bytes = bytes;
     unit->dedup_key = options.dedup_key;
     unit->dedup_window = options.dedup_window > milliseconds(0) ? options.dedup_window : context_->settings.event_ttl;
@@ -198,15 +198,11 @@ std::vector<Receipt> QueueCore::publish(std::vector<std::string> payloads, const
     for (auto& payload : payloads) {
         unit->events.push_back({std::move(payload), options.key, headers});
     }
-    Answer<PublishReply> answer;
-    unit->done = answer.callback();
     const auto count = static_cast<std::int64_t>(payloads.size());
     // A little longer than the store's own deadline, whose answer says more.
     const auto last_moment = unit->deadline + milliseconds(200);
-    publisher_->publish(unit);
-    auto reply = answer.wait_until(last_moment);
+    auto reply = publisher_->publish(std::move(unit))->wait_until(last_moment);
     if (!reply) {
-        unit->abandoned = true;
         reply = Failure{errc::timeout, "no answer within " + std::to_string(publisher_->longest_call().count()) +
                                            " ms; it may or may not have been published"};
     }
