@@ -17,7 +17,7 @@ using namespace eventy::bench;
 int usage(int code) {
     std::printf("usage: eventy_bench [--events N] [--stored N] [--rounds N] [SCENARIO...]\n\n");
     for (const auto& scenario : scenarios()) {
-        std::printf("  %-12s %s\n", scenario.name.c_str(), scenario.what.c_str());
+        std::printf("  %-14s %s\n", scenario.name.c_str(), scenario.what.c_str());
     }
     return code;
 }

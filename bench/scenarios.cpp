@@ -1,5 +1,7 @@
 #include "scenarios.hpp"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -120,6 +122,38 @@ double round_trip(test::RedisServer& server, std::int64_t count) {
     return percentile(times, 0.5);
 }
 
+/// Redis on one core and this program on another, until its end: as if each had a machine of its own. On the same core a
+/// woken process runs at once; on another one, that sleeps, it takes a multiple of that, as over a network.
+class Apart {
+public:
+    explicit Apart(const test::RedisServer& server) {
+        sched_getaffinity(0, sizeof before_, &before_);
+        std::vector<int> cores;
+        for (int core = 0; core < CPU_SETSIZE; ++core) {
+            if (CPU_ISSET(core, &before_)) {
+                cores.push_back(core);
+            }
+        }
+        if (cores.size() < 2) {
+            throw std::runtime_error("latency-apart needs two cores");
+        }
+        put(server.pid(), cores[0]);
+        put(0, cores[1]);
+    }
+    ~Apart() { sched_setaffinity(0, sizeof before_, &before_); }
+    Apart(const Apart&) = delete;
+    Apart& operator=(const Apart&) = delete;
+
+private:
+    static void put(pid_t process, int core) {
+        cpu_set_t set;
+        CPU_ZERO(&set);
+        CPU_SET(core, &set);
+        sched_setaffinity(process, sizeof set, &set);
+    }
+    cpu_set_t before_{};
+};
+
 std::vector<Measurement> latency(test::RedisServer& server, const Scale& scale) {
     const auto producer = open(server, "latency");
     const auto consumer = open(server, "latency");
@@ -141,9 +175,16 @@ std::vector<Measurement> latency(test::RedisServer& server, const Scale& scale) 
         std::this_thread::sleep_for(idle);
     }
     std::sort(times.begin(), times.end());
+    const double ping = round_trip(server, count);
     return {{"publish to handler, idle queue, p50", percentile(times, 0.5), "us"},
             {"publish to handler, idle queue, p99", percentile(times, 0.99), "us"},
-            {"the same, p50", percentile(times, 0.5) / round_trip(server, count), "round trips of PING"}};
+            {"PING, p50", ping, "us"},
+            {"publish to handler, p50", percentile(times, 0.5) / ping, "round trips of PING"}};
+}
+
+std::vector<Measurement> latency_apart(test::RedisServer& server, const Scale& scale) {
+    const Apart apart(server);
+    return latency(server, scale);
 }
 
 /// Microseconds that the server spent in scripts so far.
@@ -217,6 +258,7 @@ const std::vector<Scenario>& scenarios() {
         {"process", "a backlog, handlers that do nothing", process},
         {"both", "publishing and processing at once", both},
         {"latency", "from publish to the handler on an idle queue", latency},
+        {"latency-apart", "the same, Redis on one core and the program on another", latency_apart},
         {"reading", "pages and counts among many events, Redis's own time", reading},
     };
     return all;

@@ -54,6 +54,8 @@ public:
     /// redis://127.0.0.1:<port>/0
     std::string url() const;
     bool running() const { return pid_ > 0; }
+    /// Of its process, while it runs.
+    pid_t pid() const { return pid_; }
 
     void kill9();    // as a crash: SIGKILL, and waits until it is gone
     void stop();     // SIGTERM, and waits until it is gone
