@@ -122,8 +122,8 @@ double round_trip(test::RedisServer& server, std::int64_t count) {
     return percentile(times, 0.5);
 }
 
-/// Redis on one core and this program on another, until its end: as if each had a machine of its own. On the same core a
-/// woken process runs at once; on another one, that sleeps, it takes a multiple of that, as over a network.
+/// Redis on one core and this program on another, until its end: as if each had a machine of its own. On the same core
+/// a woken process runs at once; on another one, that sleeps, it takes a multiple of that, as over a network.
 class Apart {
 public:
     explicit Apart(const test::RedisServer& server) {

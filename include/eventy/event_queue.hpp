@@ -132,9 +132,9 @@ public:
         return queue_->retry_all(filter, progress);
     }
     /// Gives an event up, in each group that has not processed it yet: ERROR, and no worker takes it any more. One that
-    /// a worker has already may still run, but its lease is lost (the handler's stop token fires with the next renewal,
-    /// at the latest after half the lease), and its outcome changes nothing. False: it was processed or given up
-    /// before. `retry_event` takes it up again. Throws `EventNotFound`.
+    /// a worker has already may still run, but its lease is lost, and its outcome changes nothing; the handler's stop
+    /// token fires when its worker looks next, within about a second. False: it was processed or given up before.
+    /// `retry_event` takes it up again. Throws `EventNotFound`.
     bool discard(EventId id) const { return queue_->discard(id); }
     /// `discard` for all events that match, the newest first, in steps of up to 100, as `retry_all`. The status in the
     /// filter is `pending`, `processing` or `error` (in the groups that have not given it up themselves); without one

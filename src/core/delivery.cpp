@@ -110,8 +110,10 @@ std::vector<Lease> Delivery::renewed(SteadyTime sent, const std::vector<Lease>& 
         }
         if (i < still_held.size() && still_held[i]) {
             entry->second.renewed = std::max(entry->second.renewed, sent);
-        } else if (!entry->second.finished) {
-            // A finished one may have been settled just before the renewal came; its settle knows better.
+        } else if (entry->second.finished) {
+            // It may have been settled just before the renewal came: its settle knows better, and this needs no haste.
+            entry->second.renewed = std::max(entry->second.renewed, sent);
+        } else {
             lost.push_back(leases[i]);
             held_.erase(entry);
             --unfinished_;
@@ -121,7 +123,12 @@ std::vector<Lease> Delivery::renewed(SteadyTime sent, const std::vector<Lease>& 
     return lost;
 }
 
-void Delivery::renewal_failed() { renewing_ = false; }
+void Delivery::renewal_failed(SteadyTime now) {
+    renewing_ = false;
+    no_renewal_before_ = now + settings_.lease / 6;
+}
+
+void Delivery::leases_revoked() { renew_now_ = true; }
 
 void Delivery::tick(SteadyTime now) {
     constexpr SteadyDuration longest_drain = std::chrono::hours(1);
@@ -190,7 +197,7 @@ bool Delivery::wants_wait() const {
 std::vector<Lease> Delivery::next_renewal(SteadyTime now) {
     std::vector<Lease> leases;
     const auto due = [&](const auto& entry) { return now - entry.second.renewed >= settings_.lease / 3; };
-    if (renewing_ || (!renew_now_ && std::none_of(held_.begin(), held_.end(), due))) {
+    if (renewing_ || (!renew_now_ && (now < no_renewal_before_ || std::none_of(held_.begin(), held_.end(), due)))) {
         return leases;
     }
     renew_now_ = false;
@@ -200,6 +207,15 @@ std::vector<Lease> Delivery::next_renewal(SteadyTime now) {
     }
     renewing_ = !leases.empty();
     return leases;
+}
+
+std::optional<SteadyTime> Delivery::next_renewal_at() const {
+    if (renewing_ || held_.empty()) {
+        return std::nullopt;
+    }
+    const auto sooner = [](const auto& a, const auto& b) { return a.second.renewed < b.second.renewed; };
+    const auto first = std::min_element(held_.begin(), held_.end(), sooner)->second.renewed;
+    return std::max(first + settings_.lease / 3, no_renewal_before_);
 }
 
 std::optional<SteadyTime> Delivery::lease_until(Lease lease) const {

@@ -49,8 +49,9 @@ public:
     void settled(Lease);                                // whatever the answer was: it is no longer held
     /// Tells which of them are lost though their handlers are not done; they are no longer held.
     std::vector<Lease> renewed(SteadyTime sent, const std::vector<Lease>&, const StillHeld&);
-    void renewal_failed();
-    void tick(SteadyTime now);  // once a second: what failed is tried again, a drain that takes too long ends
+    void renewal_failed(SteadyTime now);  // tried again after a while
+    void leases_revoked();                // of somebody: ask at once which are still held
+    void tick(SteadyTime now);            // once a second: what failed is tried again, a drain that takes too long ends
     /// A handler runs on though its event is settled or lost: its thread is not free for another one.
     void lingering() { ++lingering_; }
     void lingering_ended() { --lingering_; }
@@ -68,6 +69,8 @@ public:
     bool wants_wait() const;
     /// All that is held, when any of it is due for renewal. After a non-empty answer, `renewed` or `renewal_failed`.
     std::vector<Lease> next_renewal(SteadyTime now);
+    /// When to ask that again if nothing happens before: a third of the lease after each renewal.
+    std::optional<SteadyTime> next_renewal_at() const;
 
     // -- questions ------------------------------------------------------------------------------------------------
     bool active() const { return active_; }
@@ -103,6 +106,7 @@ private:
     bool take_failed_ = false;
     bool renewing_ = false;
     bool renew_now_ = false;
+    SteadyTime no_renewal_before_{};  // after one that failed
     int lingering_ = 0, busy_elsewhere_ = 0;
     std::optional<Key> alone_;                    // held, and nothing beside it
     std::optional<SteadyTime> alone_left_since_;  // when a take first passed over such an event

@@ -165,6 +165,16 @@ void Worker::reconnected() {
     pump();
 }
 
+void Worker::ring_at(boost::asio::steady_timer& timer, SteadyTime time, void (*ring)(Worker&)) {
+    timer.expires_at(time);  // ends the wait before
+    timer.async_wait([weak = weak_from_this(), ring](const boost::system::error_code& error) {
+        const auto self = weak.lock();
+        if (self && !error && self->context_->store) {
+            ring(*self);
+        }
+    });
+}
+
 void Worker::log_failure(const char* doing, const Failure& failure) {
     const std::string message = std::string(doing) + " " + context_->describe() + ", group " + group_ + ": " +
                                 failure.message + "; the worker tries again";
@@ -363,19 +373,16 @@ void Worker::on_settled(const std::vector<Finished>& batch, Result<StillHeld> re
 // -- leases ----------------------------------------------------------------------------------------------------------
 
 void Worker::arm_renewal_timer() {
-    if (renewal_timer_armed_ || delivery_.held() == 0) {
-        return;
+    // What is taken while it is set is due later than what it is set for.
+    const auto next = renewal_timer_set_ ? std::nullopt : delivery_.next_renewal_at();
+    if (next) {
+        renewal_timer_set_ = true;
+        ring_at(renewal_timer_, *next, [](Worker& self) {
+            self.renewal_timer_set_ = false;
+            self.renew_if_due();
+            self.arm_renewal_timer();
+        });
     }
-    renewal_timer_armed_ = true;
-    renewal_timer_.expires_after(context_->settings.lease / 6);
-    renewal_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
-        const auto self = weak.lock();
-        if (self && !error) {
-            self->renewal_timer_armed_ = false;
-            self->renew_if_due();
-            self->arm_renewal_timer();
-        }
-    });
 }
 
 void Worker::renew_if_due() {
@@ -394,9 +401,10 @@ void Worker::renew_if_due() {
                                if (result) {
                                    self->on_renewed(now, leases, result.value());
                                } else {
-                                   self->delivery_.renewal_failed();
+                                   self->delivery_.renewal_failed(std::chrono::steady_clock::now());
                                    self->log_failure("cannot renew leases of", result.failure());
                                }
+                               self->renew_if_due();
                                self->pump();
                            });
 }
@@ -448,19 +456,16 @@ std::optional<milliseconds> Worker::next_attempt_after(int attempt, std::string&
 
 void Worker::arm_handler_timer() {
     const auto timeout = context_->settings.handler_timeout;
-    if (handler_timer_armed_ || timeout == milliseconds(0) || jobs_.empty()) {
+    if (handler_timer_set_ || timeout == milliseconds(0) || jobs_.empty()) {
         return;
     }
-    handler_timer_armed_ = true;
-    handler_timer_.expires_after(std::clamp(timeout / 10, milliseconds(5), milliseconds(1000)));
-    handler_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
-        const auto self = weak.lock();
-        if (self && !error) {
-            self->handler_timer_armed_ = false;
-            self->on_reports();  // who ended in time has not failed, however late we are
-            self->time_out_handlers();
-            self->pump();
-        }
+    handler_timer_set_ = true;
+    const auto step = std::clamp(timeout / 10, milliseconds(5), milliseconds(1000));
+    ring_at(handler_timer_, std::chrono::steady_clock::now() + step, [](Worker& self) {
+        self.handler_timer_set_ = false;
+        self.on_reports();  // who ended in time has not failed, however late we are
+        self.time_out_handlers();
+        self.pump();
     });
 }
 
@@ -501,17 +506,12 @@ void Worker::arm_due_timer() {
     if (!next) {
         return;
     }
-    due_timer_.expires_at(*next);
-    due_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
-        const auto self = weak.lock();
-        if (!self || error || !self->context_->store) {
-            return;
-        }
-        self->due_timer_at_.reset();
-        const bool due = self->delivery_.come_due(std::chrono::steady_clock::now());
-        self->pump();
+    ring_at(due_timer_, *next, [](Worker& self) {
+        self.due_timer_at_.reset();
+        const bool due = self.delivery_.come_due(std::chrono::steady_clock::now());
+        self.pump();
         if (due) {
-            self->pass_on_unless_taking();
+            self.pass_on_unless_taking();
         }
     });
 }
@@ -585,32 +585,37 @@ void Worker::upkeep() {
             return;
         }
         self->upkeep_running_ = false;
-        if (!reply) {
+        if (reply) {
+            self->on_looked(reply.value());
+        } else {
             self->log_failure("cannot look after", reply.failure());
-        } else if (reply.value().takeable) {
-            self->delivery_.look();
-            self->pump();
         }
     });
 }
 
+void Worker::on_looked(const UpkeepReply& found) {
+    if (std::exchange(leases_revoked_, found.leases_revoked) != found.leases_revoked) {
+        delivery_.leases_revoked();  // maybe one of ours: its handler must hear of that
+        renew_if_due();
+    }
+    if (found.takeable) {
+        delivery_.look();
+        pump();
+    }
+}
+
 void Worker::arm_upkeep_timer() {
-    upkeep_timer_.expires_after(look_interval);
-    upkeep_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
-        const auto self = weak.lock();
-        if (!self || error || !self->context_->store) {
-            return;
-        }
-        self->delivery_.tick(std::chrono::steady_clock::now());
-        self->hand_back_what_waits_too_long();
-        for (auto& finished : std::exchange(self->to_retry_, {})) {
+    ring_at(upkeep_timer_, std::chrono::steady_clock::now() + look_interval, [](Worker& self) {
+        self.delivery_.tick(std::chrono::steady_clock::now());
+        self.hand_back_what_waits_too_long();
+        for (auto& finished : std::exchange(self.to_retry_, {})) {
             const std::size_t bytes = finished.error.size() + 64;
-            self->settlements_.add(std::move(finished), 1, bytes);
+            self.settlements_.add(std::move(finished), 1, bytes);
         }
-        self->upkeep();
-        self->pump();
-        if (self->delivery_.active() || self->delivery_.held() > 0) {
-            self->arm_upkeep_timer();
+        self.upkeep();
+        self.pump();
+        if (self.delivery_.active() || self.delivery_.held() > 0) {
+            self.arm_upkeep_timer();
         }
     });
 }

@@ -81,9 +81,12 @@ private:
     void arm_handler_timer();
     void arm_due_timer();
     void upkeep();
+    void on_looked(const UpkeepReply&);
     void arm_upkeep_timer();
     void tell_progress_of_stop();
     void forget_subscribers(std::vector<std::string> ids);
+    /// In place of what the timer was set to; not once the store is gone.
+    void ring_at(boost::asio::steady_timer&, SteadyTime, void (*ring)(Worker&));
     void log_failure(const char* doing, const Failure&);
 
     std::shared_ptr<QueueContext> context_;
@@ -103,11 +106,12 @@ private:
     GroupCommit<Finished> settlements_;
     std::vector<Finished> to_retry_;
     boost::asio::steady_timer upkeep_timer_, renewal_timer_, handler_timer_, due_timer_;
-    bool upkeep_running_ = false, renewal_timer_armed_ = false, handler_timer_armed_ = false, waiting_ = false,
+    bool upkeep_running_ = false, renewal_timer_set_ = false, handler_timer_set_ = false, waiting_ = false,
          waits_for_thread_ = false, stopped_ = false;
     std::optional<SteadyTime> due_timer_at_;
-    int removals_ = 0;          // of subscribers, on their way
-    std::string last_failure_;  // so that a lasting one is not logged every second
+    std::int64_t leases_revoked_ = 0;  // of all workers, when we last looked
+    int removals_ = 0;                 // of subscribers, on their way
+    std::string last_failure_;         // so that a lasting one is not logged every second
     std::function<void()> on_handlers_ended_, on_drained_;
 };
 

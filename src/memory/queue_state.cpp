@@ -353,6 +353,7 @@ std::vector<ByHand> QueueState::discard(const DiscardRequest& request, std::int6
         }
         bool changed = false;
         for (auto& [name, state] : groups_) {
+            leases_revoked_ += state.status(id) == EventStatus::processing ? 1 : 0;
             changed = state.discard(id) || changed;
         }
         if (changed) {
@@ -405,12 +406,13 @@ UpkeepReply QueueState::upkeep(const UpkeepRequest& request, std::int64_t now) {
         entry->second.until = now + in_us(request.subscriber_ttl);
     }
     forget_gone_subscribers(now);
-    if (request.group.empty()) {
-        return {};
+    UpkeepReply reply{.leases_revoked = leases_revoked_};
+    if (!request.group.empty()) {
+        joined(request.group);
+        GroupState* const in = find_group(request.group);
+        reply.takeable = in != nullptr ? in->takeable(now) : !events_.empty();
     }
-    joined(request.group);
-    GroupState* const in = find_group(request.group);
-    return {in != nullptr ? in->takeable(now) : !events_.empty()};
+    return reply;
 }
 
 void QueueState::remove_subscribers(const std::vector<std::string>& ids) {

@@ -126,7 +126,7 @@ private:
     std::map<std::string, Published> once_;
     std::set<std::pair<std::int64_t, std::string>> once_until_;
     EventId last_id_ = 0;
-    std::int64_t last_us_ = 0, last_epoch_ = 0;
+    std::int64_t last_us_ = 0, last_epoch_ = 0, leases_revoked_ = 0;
     Signals signals_;
 };
 

@@ -111,7 +111,7 @@ void RedisStore::upkeep(detail::UpkeepRequest request, Callback<detail::UpkeepRe
             if (reply.items.at(3).integer == 1) {
                 sweep();
             }
-            done(detail::UpkeepReply{reply.items.at(2).integer == 1});
+            done(detail::UpkeepReply{reply.items.at(2).integer == 1, reply.items.at(4).integer});
         });
     keep_registered();
 }

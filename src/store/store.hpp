@@ -164,7 +164,8 @@ struct UpkeepRequest {
     milliseconds subscriber_ttl{0};          // until they count as gone without another upkeep
 };
 struct UpkeepReply {
-    bool takeable = false;  // a take of `group` would find something
+    bool takeable = false;            // a take of `group` would find something
+    std::int64_t leases_revoked = 0;  // so far, by `discard`: once it changes, somebody holds less than he thinks
 };
 
 // -- reading ---------------------------------------------------------------------------------------------------------

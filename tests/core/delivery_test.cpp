@@ -116,6 +116,51 @@ TEST_F(DeliveryTest, RenewsAllItHoldsAtAThirdOfTheLease) {
     EXPECT_EQ(delivery_.next_renewal(at(6s)).size(), 2U);
 }
 
+TEST_F(DeliveryTest, SaysWhenToAskForRenewalsAgain) {
+    EXPECT_EQ(delivery_.next_renewal_at(), std::nullopt);
+    delivery_.start();
+    delivery_.next_take();
+    delivery_.taken(at(0s), leases(1, 1), true);
+    delivery_.next_take();
+    delivery_.taken(at(2s), leases(2, 1), false);
+    EXPECT_EQ(delivery_.next_renewal_at(), at(3s)) << "the older one's";
+    delivery_.next_renewal(at(3s));
+    EXPECT_EQ(delivery_.next_renewal_at(), std::nullopt) << "while one is on its way";
+    delivery_.renewed(at(3s), leases(1, 2), {true, true});
+    EXPECT_EQ(delivery_.next_renewal_at(), at(6s));
+    delivery_.next_renewal(at(6s));
+    delivery_.renewal_failed(at(8s));
+    EXPECT_EQ(delivery_.next_renewal_at(), at(9500ms)) << "a sixth of the lease after it failed";
+    EXPECT_TRUE(delivery_.next_renewal(at(9s)).empty());
+    EXPECT_EQ(delivery_.next_renewal(at(9500ms)).size(), 2U);
+}
+
+TEST_F(DeliveryTest, ARevokedLeaseIsAskedForAtOnce) {
+    delivery_.start();
+    delivery_.next_take();
+    delivery_.taken(at(0s), leases(1, 2), false);
+    delivery_.leases_revoked();
+    EXPECT_EQ(delivery_.next_renewal(at(1s)).size(), 2U);
+    delivery_.leases_revoked();
+    EXPECT_TRUE(delivery_.next_renewal(at(1s)).empty()) << "one renewal at a time";
+    EXPECT_EQ(delivery_.renewed(at(1s), leases(1, 2), {true, false}).size(), 1U);
+    EXPECT_EQ(delivery_.next_renewal(at(1s)).size(), 1U)
+        << "the first may have been sent too early to know of the second";
+    delivery_.renewed(at(1s), leases(1, 1), {true});
+    EXPECT_TRUE(delivery_.next_renewal(at(1s)).empty());
+}
+
+TEST_F(DeliveryTest, AFinishedEventThatIsNotHeldAnyMoreIsNotAskedForAgainAndAgain) {
+    delivery_.start();
+    delivery_.next_take();
+    delivery_.taken(at(0s), leases(1, 1), false);
+    delivery_.next_renewal(at(4s));
+    delivery_.finished({1, 1}, 1ms);
+    delivery_.renewed(at(4s), leases(1, 1), {false});
+    EXPECT_TRUE(delivery_.next_renewal(at(5s)).empty());
+    EXPECT_EQ(delivery_.next_renewal_at(), at(7s));
+}
+
 TEST_F(DeliveryTest, AfterAReconnectRenewsWithoutWaitingForTheTime) {
     delivery_.start();
     delivery_.next_take();

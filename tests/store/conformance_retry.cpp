@@ -312,6 +312,21 @@ TEST_P(StoreConformance, AnEventThatIsDiscardedAndTakenUpAgainHasANewHolder) {
     EXPECT_EQ(b->get_one(1)->failures.size(), 0U);
 }
 
+TEST_P(StoreConformance, ALookTellsThatADiscardRevokedALease) {
+    const auto a = open(), b = open();
+    a->publish_one("leased");
+    a->publish_one("waiting");
+    a->take(1);
+    const auto before = a->leases_revoked();
+    EXPECT_EQ(b->discard({2}), std::vector{ByHand::done});
+    EXPECT_EQ(a->leases_revoked(), before) << "nobody had it";
+    EXPECT_EQ(b->discard({1}), std::vector{ByHand::done});
+    const auto after = a->leases_revoked();
+    EXPECT_NE(after, before);
+    EXPECT_EQ(b->discard({1}), std::vector{ByHand::unchanged});
+    EXPECT_EQ(a->leases_revoked(), after);
+}
+
 TEST_P(StoreConformance, ADiscardedEventThatExpiresIsGoneAndNotCountedAsExpired) {
     for (milliseconds ttl = 50ms;; ttl *= 2) {
         ASSERT_LT(ttl, patience);

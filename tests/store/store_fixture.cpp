@@ -268,6 +268,13 @@ bool Session::upkeep(UpkeepRequest request) {
         .takeable;
 }
 
+std::int64_t Session::leases_revoked() {
+    return result_of<UpkeepReply>([&](Store& store, Callback<UpkeepReply> callback) {
+               store.upkeep({.group = "default"}, std::move(callback));
+           })
+        .leases_revoked;
+}
+
 bool Session::upkeep(const std::string& group) {
     UpkeepRequest request;
     request.group = group;

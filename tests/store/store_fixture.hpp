@@ -131,6 +131,7 @@ public:
 
     /// Whether the store says that a take would find something.
     bool upkeep(UpkeepRequest);
+    std::int64_t leases_revoked();
     bool upkeep(const std::string& group = "default");
     void remove_subscribers(std::vector<std::string> ids);
 

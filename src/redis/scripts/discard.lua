@@ -8,7 +8,8 @@
 --       '1' given up now, '0' processed or given up before, '-' it is gone
 -- Cost  about ten commands per id and group
 --
--- A lease on it is lost: its handler's outcome changes nothing any more. Groups that do not exist yet will pass it over.
+-- A lease on it is lost: its handler's outcome changes nothing any more, and its worker learns of it from `revoked` at its
+-- next look (upkeep.lua). Groups that do not exist yet will pass it over.
 --@include shared/time.lua
 --@include shared/iso8601.lua
 --@include shared/calls.lua
@@ -21,7 +22,7 @@ local number, base, record_ttl = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(
 local ttl, events, leases, delayed = tonumber(ARGV[4]), ARGV[5], ARGV[6], ARGV[7]
 local open, dead, held, channel, worker, reason = ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
 
-local known = redis.call('HMGET', meta, 'gen', 'top')
+local known = redis.call('HMGET', meta, 'gen', 'top', 'revoked')
 local gen, top = known[1] or '', tonumber(known[2] or nil) or 0
 local state, note = recall(record, number, base)
 if state == 'AGAIN' then return {state, gen, top, 0, note} end
@@ -38,7 +39,7 @@ for _, group in ipairs(list) do
 end
 
 redis.call('PERSIST', index)
-local answers, discarded = {}, {}
+local answers, discarded, revoked = {}, {}, 0
 for i = 14, #ARGV do
   local id, key, answer = ARGV[i], events .. ARGV[i], '0'
   if redis.call('EXISTS', key) == 0 then
@@ -49,6 +50,7 @@ for i = 14, #ARGV do
       local name = group.name
       local was_leased = redis.call('ZREM', leases .. name, id) == 1
       local was_delayed = redis.call('ZREM', delayed .. name, id) == 1
+      if was_leased then revoked = revoked + 1 end
       if was_leased or was_delayed then redis.call('HDEL', held .. name, id) end
       if was_delayed then redis.call('ZREM', open .. name, id) end
       local beyond = tonumber(id) > group.cursor and not redis.call('ZSCORE', dead .. name, id)
@@ -65,6 +67,7 @@ for i = 14, #ARGV do
   end
   answers[#answers + 1] = answer
 end
+if revoked > 0 then redis.call('HSET', meta, 'revoked', digits((whole(known[3]) or 0) + revoked)) end
 local outcome = table.concat(answers)
 remember(record, number, outcome, record_ttl)
 

@@ -4,7 +4,8 @@
 --       10 open  11 dead
 -- ARGV  1 group, or empty  2 until a subscriber counts as gone, ms  3 start of subscriber keys  4 event type
 --       5... of each live subscriber: id, group, worker id, host, pid
--- Reply {gen, top, 1 if a take of the group would find something, 1 if it is time for a sweep}
+-- Reply {gen, top, 1 if a take of the group would find something, 1 if it is time for a sweep, how many leases discard has
+--       revoked so far}
 -- Cost  O(subscribers of this worker), and about 20 commands
 --
 -- Takes the TTL off what must have none, should anybody have put one there.
@@ -18,7 +19,7 @@
 local meta, counter, index, groups, idle, workers, leases, delayed = unpack(KEYS)
 local group, alive_for, start, event_type = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 
-local known = redis.call('HMGET', meta, 'gen', 'top', 'seen', 'grace', 'sweep', 'swept')
+local known = redis.call('HMGET', meta, 'gen', 'top', 'seen', 'grace', 'sweep', 'swept', 'revoked')
 local last = last_id(redis.call('GET', counter), whole(known[2]))
 local grace = grace_until(known[3], known[4])
 local takeable = false
@@ -55,4 +56,4 @@ for i = 5, #ARGV, 5 do
   redis.call('PEXPIREAT', key, deadline)
   redis.call('ZADD', workers, deadline, ARGV[i])
 end
-return {known[1] or '', tonumber(known[2] or nil) or 0, takeable and 1 or 0, sweep_due and 1 or 0}
+return {known[1] or '', tonumber(known[2] or nil) or 0, takeable and 1 or 0, sweep_due and 1 or 0, whole(known[7]) or 0}
