@@ -58,7 +58,8 @@ void CallSequencer::answered(Token token, Answer answer) {
     switch (answer) {
         case Answer::final: live_.erase(live_.begin() + (call - live_.data())); break;
         case Answer::unknown_script: call->with_text = true; [[fallthrough]];
-        case Answer::gap: call->state = State::to_send; break;
+        case Answer::gap:
+        case Answer::late: call->state = State::to_send; break;
         case Answer::stale:
             // A copy of `Retire` on an old connection overtook this call.
             call->state = State::to_send;

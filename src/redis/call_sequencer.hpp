@@ -52,6 +52,7 @@ public:
         final,           // applied, or never to be: the call is over
         unknown_script,  // NOSCRIPT: nothing happened
         gap,             // one before it is missing: nothing happened
+        late,            // this copy came too late: nothing happened
         stale,           // Redis applies nothing more of this client; retiring it says what it had applied
         given_up,        // failed, or no answer in time: the call is over, but a copy may yet arrive
     };

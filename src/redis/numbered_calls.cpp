@@ -7,12 +7,14 @@
 #include <utility>
 #include <vector>
 
+#include "redis/record_codec.hpp"
 #include "redis/scripts.hpp"
 
 namespace eventy::redis {
 
 namespace {
 
+using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 std::string random_id() {
@@ -28,21 +30,23 @@ std::string random_id() {
     return id;
 }
 
-/// Longer than any copy of a call can be on the way.
-std::string record_ttl(std::chrono::milliseconds longest_call) {
-    const std::chrono::milliseconds least = std::chrono::seconds(70);
-    return std::to_string(std::max(least, 2 * longest_call + std::chrono::seconds(60)).count());
+/// A copy counts for half of it (shared/calls.lua). The last one of a call is sent by the call's deadline, so it is
+/// over at least 30 s before a record that was written when the first one came.
+milliseconds record_ttl(milliseconds longest_call) {
+    const milliseconds least = std::chrono::seconds(70);
+    return std::max(least, 2 * longest_call + std::chrono::seconds(60));
 }
 
 }  // namespace
 
 NumberedCalls::NumberedCalls(boost::asio::io_context& io, ClientCore& core, ScriptRunner& runner, const Keys& keys,
-                             std::chrono::milliseconds longest_call, std::function<void(const Reply&)> heard)
+                             Times times, std::function<void(const Reply&)> heard)
     : core_(core),
       runner_(runner),
       keys_(keys),
       heard_(std::move(heard)),
-      record_ttl_ms_(record_ttl(longest_call)),
+      record_ttl_(record_ttl(times.longest_call)),
+      copies_live_(times.copies_live.value_or(record_ttl_ / 2)),
       sequencer_(&random_id),
       deadline_timer_(io) {}
 
@@ -72,14 +76,21 @@ void NumberedCalls::send_call(const CallSequencer::Send& send) {
     entry.sent = true;
     Call& call = *entry.call;
     call.script.keys[call.record_key] = keys_.call_record_start + send.client;
-    Command command = to_command(call.script, send.with_text,
-                                 {std::to_string(send.number), std::to_string(send.base), record_ttl_ms_});
+    Command command = to_command(
+        call.script, send.with_text,
+        {std::to_string(send.number), std::to_string(send.base), std::to_string(record_ttl_.count()), not_after()});
     core_.send(std::move(command), call.deadline,
                [this, life = std::weak_ptr(alive_), token = send.call](detail::Result<Reply> result) {
                    if (!life.expired()) {
                        replied(token, std::move(result));
                    }
                });
+}
+
+/// Of a copy that is sent now, by the server's clock. Where that is not known the answer to the copy will say it.
+std::string NumberedCalls::not_after() const {
+    const auto now = core_.server_clock().at(steady_clock::now());
+    return std::to_string(now ? (*now + copies_live_).count() : 0);
 }
 
 void NumberedCalls::replied(Token token, detail::Result<Reply> result) {
@@ -105,6 +116,10 @@ void NumberedCalls::replied(Token token, detail::Result<Reply> result) {
             fail(token, runner_.not_understood(*calls_.at(token).call->script.script));
             return;
         }
+        if (state == "LATE") {
+            came_late(token, reply);
+            return;
+        }
         if (state == "GAP" || state == "STALE") {
             calls_.at(token).in_doubt = true;
             sequencer_.answered(token, state == "GAP" ? Answer::gap : Answer::stale);
@@ -124,6 +139,27 @@ void NumberedCalls::replied(Token token, detail::Result<Reply> result) {
     act();
 }
 
+/// The copy lay about for too long, or the server's clock is not what we thought: it goes out again by what the clock
+/// says now.
+void NumberedCalls::came_late(Token token, const Reply& reply) {
+    constexpr int most_copies = 5;
+    constexpr std::int64_t latest = std::int64_t{1} << 52;
+    Entry& entry = calls_.at(token);
+    entry.in_doubt = true;
+    const std::int64_t time = reply.items.size() > 4 ? to_int(reply.items[4]) : 0;
+    if (time <= 0 || time > latest) {
+        fail(token, runner_.not_understood(*entry.call->script.script));
+    } else if (++entry.times_late == most_copies) {
+        fail(token, {errc::server, std::string(entry.call->script.script->name) + " at " + runner_.place() + ": " +
+                                       std::to_string(most_copies) +
+                                       " copies in a row came too late, so the clock there leaps"});
+    } else {
+        core_.server_clock().heard(milliseconds(time), steady_clock::now());
+        sequencer_.answered(token, CallSequencer::Answer::late);
+        act();
+    }
+}
+
 void NumberedCalls::fail(Token token, const detail::Failure& failure) {
     sequencer_.answered(token, CallSequencer::Answer::given_up);
     Entry& entry = calls_.at(token);
@@ -136,7 +172,8 @@ void NumberedCalls::fail(Token token, const detail::Failure& failure) {
 }
 
 void NumberedCalls::send_retire(const CallSequencer::Retire& retire) {
-    ScriptCall script{&scripts::retire, {keys_.call_record_start + retire.client}, {record_ttl_ms_}};
+    ScriptCall script{
+        &scripts::retire, {keys_.call_record_start + retire.client}, {std::to_string(record_ttl_.count())}};
     for (const CallSequencer::Number number : retire.numbers) {
         script.argument(std::to_string(number));
     }

@@ -31,9 +31,13 @@ public:
         std::function<void(const std::string& outcome)> came_through = {};  // after `failed`: it had been applied
     };
 
-    /// `longest_call`: the most that a call may take. `heard` gets every numbered reply.
-    NumberedCalls(boost::asio::io_context&, ClientCore&, ScriptRunner&, const Keys&,
-                  std::chrono::milliseconds longest_call, std::function<void(const Reply&)> heard);
+    struct Times {
+        std::chrono::milliseconds longest_call{0};                  // with a deadline
+        std::optional<std::chrono::milliseconds> copies_live = {};  // none: half the TTL of the call record
+    };
+    /// `heard` gets every numbered reply that ends a call.
+    NumberedCalls(boost::asio::io_context&, ClientCore&, ScriptRunner&, const Keys&, Times,
+                  std::function<void(const Reply&)> heard);
 
     void send(Call);
 
@@ -44,10 +48,13 @@ private:
         bool sent = false;
         bool failed = false;    // the caller knows; kept until the client id is retired
         bool in_doubt = false;  // a copy was sent, and its answer settled nothing
+        int times_late = 0;     // copies that were refused for that
     };
 
     void act();
     void send_call(const CallSequencer::Send&);
+    std::string not_after() const;
+    void came_late(Token, const Reply&);
     void send_retire(const CallSequencer::Retire&);
     void replied(Token, detail::Result<Reply>);
     void retired(detail::Result<Reply>);
@@ -61,7 +68,7 @@ private:
     ScriptRunner& runner_;
     const Keys& keys_;
     std::function<void(const Reply&)> heard_;
-    std::string record_ttl_ms_;
+    std::chrono::milliseconds record_ttl_, copies_live_;
     CallSequencer sequencer_;
     boost::asio::steady_timer deadline_timer_;  // of calls that wait for their turn
     std::optional<std::chrono::steady_clock::time_point> timer_at_;

@@ -18,10 +18,10 @@ ClientOptions validated(ClientOptions options) {
 
 }  // namespace
 
-RedisBackend::RedisBackend(ClientOptions options, std::int64_t reply_bytes)
+RedisBackend::RedisBackend(ClientOptions options, RedisStore::Limits limits)
     : options_(validated(std::move(options))),
       place_(redis::describe(options_)),
-      reply_bytes_(reply_bytes),
+      limits_(limits),
       core_(std::make_unique<ClientCore>(io_, options_)) {
     io_.post([this] { push_back_orphans(); });
 }
@@ -55,7 +55,7 @@ void RedisBackend::check(Deadline deadline, Callback<Done> done) {
 }
 
 std::unique_ptr<detail::Store> RedisBackend::open(detail::QueueName name, detail::StoreSettings settings) {
-    return std::make_unique<RedisStore>(io_, *core_, std::move(name), place_, settings, reply_bytes_);
+    return std::make_unique<RedisStore>(io_, *core_, std::move(name), place_, settings, limits_);
 }
 
 void RedisBackend::send(std::vector<std::string_view> words, std::string key, Deadline deadline, Callback<Reply> done) {

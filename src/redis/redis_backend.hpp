@@ -17,8 +17,8 @@ namespace eventy::redis {
 /// Owns the I/O thread and the connections on it.
 class RedisBackend final : public detail::Backend {
 public:
-    /// Throws `invalid_argument` for options out of range. `reply_bytes`: for tests.
-    explicit RedisBackend(ClientOptions, std::int64_t reply_bytes = RedisStore::usual_reply_bytes);
+    /// Throws `invalid_argument` for options out of range.
+    explicit RedisBackend(ClientOptions, RedisStore::Limits = {});
     ~RedisBackend() override;
 
     detail::IoThread& io() override { return io_; }
@@ -36,7 +36,7 @@ private:
 
     ClientOptions options_;
     std::string place_;
-    std::int64_t reply_bytes_;
+    RedisStore::Limits limits_;
     detail::IoThread io_;
     std::unique_ptr<ClientCore> core_;  // used and destroyed on the I/O thread
 };

@@ -24,15 +24,17 @@ std::uint64_t new_token() {
 }  // namespace
 
 RedisStore::RedisStore(detail::IoThread& io, ClientCore& core, detail::QueueName name, std::string place,
-                       detail::StoreSettings settings, std::int64_t reply_bytes)
+                       detail::StoreSettings settings, Limits limits)
     : io_(io),
       core_(core),
       name_(std::move(name)),
       keys_(name_),
       max_payload_bytes_(settings.max_payload_bytes),
-      reply_bytes_(reply_bytes),
+      reply_bytes_(limits.reply_bytes),
       runner_(core, keys_, std::move(place)),
-      numbered_(io.context(), core, runner_, keys_, settings.publish_timeout,
+      numbered_(io.context(), core, runner_, keys_,
+                {.longest_call = std::max(settings.publish_timeout, core.options().command_timeout),
+                 .copies_live = limits.copies_live},
                 [this](const Reply& reply) {
                     heard(reply.items.at(1));
                     lost_writes(reply.items.at(3));

@@ -22,12 +22,16 @@ namespace eventy::redis {
 /// goes through NumberedCalls.
 class RedisStore final : public detail::Store {
 public:
-    /// Of events in one reply; longer answers come in several. The first event may be larger.
-    static constexpr std::int64_t usual_reply_bytes = std::int64_t{32} * 1024 * 1024;
+    /// Other ones are for tests.
+    struct Limits {
+        /// Of events in one reply; longer answers come in several. The first event may be larger.
+        std::int64_t reply_bytes = std::int64_t{32} * 1024 * 1024;
+        /// How long after it was sent a copy of a numbered call may be applied; none: half the TTL of the call record.
+        std::optional<std::chrono::milliseconds> copies_live = {};
+    };
 
     /// The client must outlive the store. `place`: the server, for messages.
-    RedisStore(detail::IoThread&, ClientCore&, detail::QueueName, std::string place, detail::StoreSettings,
-               std::int64_t reply_bytes);
+    RedisStore(detail::IoThread&, ClientCore&, detail::QueueName, std::string place, detail::StoreSettings, Limits);
     ~RedisStore() override;
 
     void publish(detail::PublishRequest, Deadline, Callback<detail::PublishReply>) override;

@@ -30,11 +30,20 @@ public:
         };
     }
 
-    /// A callback for one answer to the request.
+    /// A callback for one answer to the request. What is read is read after it: a call that RedisStore has to send
+    /// again, because the clock was set, is applied behind what was sent meanwhile.
     template <class R>
     Callback<R> expect_answer() {
-        return expect<R>([](Outcome& outcome, R reply) { outcome.answer = std::move(reply); });
+        ++missing_;
+        return [self = shared_from_this(), answered = expect<R>([](Outcome& outcome, R reply) {
+                                               outcome.answer = std::move(reply);
+                                           })](Result<R> result) {
+            answered(std::move(result));
+            self->then_();
+            self->arrived();
+        };
     }
+    void then(std::function<void()> function) { then_ = std::move(function); }
 
     void arrived() {
         if (--missing_ == 0) {
@@ -44,6 +53,7 @@ public:
 
 private:
     int missing_ = 1;  // one more than the calls, until all are under way
+    std::function<void()> then_;
     Outcome outcome_;
     std::promise<Outcome> promise_;
 };
@@ -126,8 +136,15 @@ void Driver::start(std::size_t worker, Request request, Questions questions) {
     const auto gathering = std::make_shared<Gathering>();
     outcome_ = gathering->outcome();
     backend_->io().post([this, worker, gathering, request = std::move(request), questions = std::move(questions)] {
-        call(*stores_.at(worker), request, *gathering);
-        read(*stores_.at(worker), questions, *gathering);
+        const auto read_all = [this, worker, raw = gathering.get(), questions] {
+            read(*stores_.at(worker), questions, *raw);
+        };
+        if (request.index() == 0) {
+            read_all();
+        } else {
+            gathering->then(read_all);
+            call(*stores_.at(worker), request, *gathering);
+        }
         gathering->arrived();
     });
 }

@@ -1,5 +1,6 @@
 // What a copy of a call does that lay on an old connection, and arrives when the call is long answered.
 #include "queue/backends.hpp"
+#include "support/old_connections.hpp"
 #include "support/tcp_proxy.hpp"
 
 namespace eventy::test {
@@ -19,34 +20,16 @@ protected:
         return RedisEventQueue<Order>({.redis_client = std::make_shared<redis::Client>(options), .concurrency = 1});
     }
 
-    /// Those of the client, on the server's side; not that of this question.
-    std::vector<std::string> connections() {
-        std::vector<std::string> ids;
-        std::istringstream list(server_.must({"CLIENT", "LIST"}).text);
-        for (std::string line; std::getline(list, line);) {
-            if (line.find("cmd=client") == std::string::npos) {
-                ids.push_back(line.substr(0, line.find(' ')));
-            }
-        }
-        return ids;
-    }
-
     /// Calls with all connections held back, so that the answer comes to a copy on a new one; then, when `meanwhile` is
     /// over, lets the first copy go. Returns when it has arrived.
     void with_a_late_copy(const std::function<void()>& call, const std::function<void()>& meanwhile) {
-        const auto old = connections();
-        ASSERT_FALSE(old.empty());
+        const OldConnections old(server_);
+        ASSERT_FALSE(old.none());
         line_.hold_present();
         call();
         meanwhile();
         line_.flow();
-        // Its client has hung up: the end of an old connection comes behind all that was sent on it.
-        ASSERT_TRUE(eventually([&] {
-            const auto now = connections();
-            return std::none_of(old.begin(), old.end(), [&](const std::string& id) {
-                return std::find(now.begin(), now.end(), id) != now.end();
-            });
-        }));
+        ASSERT_TRUE(old.wait_for_their_end());
     }
 
     RedisServer server_;

@@ -176,6 +176,9 @@ std::string healthy_answer(const Words& command, int connection) {
     if (command[0] == "PING") {
         return "+PONG\r\n";
     }
+    if (command[0] == "TIME") {
+        return bulks({"1517966801", "30000"});
+    }
     if (command[0] == "ECHO") {
         return bulk(command.at(1));
     }

@@ -88,7 +88,7 @@ int unused_port();
 std::string bulk(std::string_view);
 std::string bulks(const Words&);
 
-/// What a healthy Redis answers to PING, AUTH, SELECT, CLIENT and ECHO.
+/// What a healthy Redis answers to PING, AUTH, SELECT, CLIENT, TIME (a moment of 2018) and ECHO.
 std::string healthy_answer(const Words& command, int connection);
 
 /// Answers the handshake, PING included; false when the client hung up.

@@ -19,7 +19,7 @@ ClientOptions with_login() {
 
 /// What comes of these answers to AUTH, SELECT, SETNAME, ID, PING.
 std::pair<State, std::string> outcome(const std::vector<Reply>& replies, const ClientOptions& options = with_login()) {
-    Handshake handshake(options, true);
+    Handshake handshake(options, {.id = true});
     for (const auto& reply : replies) {
         handshake.answered(reply);
     }
@@ -29,30 +29,51 @@ std::pair<State, std::string> outcome(const std::vector<Reply>& replies, const C
 
 TEST(Handshake, SaysNoMoreThanItHasTo) {
     const ClientOptions options;
-    EXPECT_EQ(Handshake(options, false).wire(),
+    EXPECT_EQ(Handshake(options, {}).wire(),
               "*3\r\n$6\r\nCLIENT\r\n$7\r\nSETNAME\r\n$6\r\neventy\r\n*1\r\n$4\r\nPING\r\n");
 }
 
 TEST(Handshake, SaysAll) {
     auto options = with_login();
     options.client_name = "shop";
-    EXPECT_EQ(Handshake(options, true).wire(),
+    EXPECT_EQ(Handshake(options, {.id = true, .time = true}).wire(),
               "*3\r\n$4\r\nAUTH\r\n$5\r\nalice\r\n$6\r\nsecret\r\n*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n"
               "*3\r\n$6\r\nCLIENT\r\n$7\r\nSETNAME\r\n$4\r\nshop\r\n*2\r\n$6\r\nCLIENT\r\n$2\r\nID\r\n"
-              "*1\r\n$4\r\nPING\r\n");
+              "*1\r\n$4\r\nTIME\r\n*1\r\n$4\r\nPING\r\n");
     options.username.clear();
-    EXPECT_TRUE(Handshake(options, true).wire().starts_with("*2\r\n$4\r\nAUTH\r\n$6\r\nsecret\r\n"));
+    EXPECT_TRUE(Handshake(options, {}).wire().starts_with("*2\r\n$4\r\nAUTH\r\n$6\r\nsecret\r\n"));
 }
 
 TEST(Handshake, IsReadyAfterTheLastGoodAnswer) {
     const auto options = with_login();
-    Handshake handshake(options, true);
+    Handshake handshake(options, {.id = true});
     EXPECT_EQ(handshake.answered(status("OK")), State::more);
     EXPECT_EQ(handshake.answered(status("OK")), State::more);
     EXPECT_EQ(handshake.answered(status("OK")), State::more);
     EXPECT_EQ(handshake.answered(integer(77)), State::more);
     EXPECT_EQ(handshake.answered(status("PONG")), State::ready);
     EXPECT_EQ(handshake.connection_id(), 77);
+}
+
+/// What an answer to TIME tells.
+std::optional<std::chrono::milliseconds> time_of(const Reply& reply) {
+    const ClientOptions options;
+    Handshake handshake(options, {.time = true});
+    handshake.answered(status("OK"));
+    handshake.answered(reply);
+    EXPECT_EQ(handshake.answered(status("PONG")), State::ready);
+    return handshake.server_time();
+}
+
+TEST(Handshake, HearsTheServersTime) {
+    using std::chrono::milliseconds;
+    EXPECT_EQ(time_of(array({text("1517966801"), text("030999")})), milliseconds(1'517'966'801'030));
+    EXPECT_EQ(time_of(error("NOPERM this user has no permissions to run the 'time' command")), std::nullopt);
+    EXPECT_EQ(time_of(status("OK")), std::nullopt);
+    EXPECT_EQ(time_of(array({text("1517966801")})), std::nullopt);
+    EXPECT_EQ(time_of(array({text("1517966801"), text("")})), std::nullopt);
+    EXPECT_EQ(time_of(array({text("-1"), text("0")})), std::nullopt);
+    EXPECT_EQ(time_of(array({text("99999999999999999999"), text("0")})), std::nullopt);
 }
 
 TEST(Handshake, DoesWithoutClientCommands) {
@@ -111,7 +132,7 @@ TEST(Handshake, TheFirstTroubleCounts) {
 
 TEST(Handshake, GarbageIsNoRedis) {
     const auto options = with_login();
-    Handshake handshake(options, false);
+    Handshake handshake(options, {});
     EXPECT_EQ(handshake.garbage("expected a reply, got 'HTTP/1.1'"), State::refused);
     EXPECT_EQ(handshake.reason(), "this is no Redis: expected a reply, got 'HTTP/1.1'");
 }

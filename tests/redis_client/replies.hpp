@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "resp/reply.hpp"
 
@@ -14,6 +15,6 @@ inline Reply status(std::string text) { return {Reply::Kind::status, std::move(t
 inline Reply text(std::string value) { return {Reply::Kind::text, std::move(value), 0, {}}; }
 inline Reply error(std::string text) { return {Reply::Kind::error, std::move(text), 0, {}}; }
 inline Reply integer(std::int64_t value) { return {Reply::Kind::integer, "", value, {}}; }
-inline Reply array() { return {Reply::Kind::array, "", 0, {}}; }
+inline Reply array(std::vector<Reply> items = {}) { return {Reply::Kind::array, "", 0, std::move(items)}; }
 
 }  // namespace eventy::redis

@@ -186,10 +186,10 @@ std::string ScriptedRedis::run_script(const std::string& name, const Words& comm
         return settle(command.at(7), arguments);
     }
     if (name == "discard") {
-        return change_by_hand(command.at(6), arguments, "discard", arguments.at(13));
+        return change_by_hand(command.at(6), arguments, "discard", arguments.at(14));
     }
     if (name == "retry") {
-        return change_by_hand(command.at(7), arguments, "retry", arguments.at(11));
+        return change_by_hand(command.at(7), arguments, "retry", arguments.at(12));
     }
     if (name == "retire") {
         return retire(command.at(3), arguments);
@@ -202,12 +202,16 @@ std::string ScriptedRedis::run_script(const std::string& name, const Words& comm
 
 ScriptedRedis::Call ScriptedRedis::recall(const std::string& record, const Words& arguments) {
     const auto number = std::stoull(arguments.at(0)), base = std::stoull(arguments.at(1));
+    const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()).time_since_epoch();
+    if (std::stoll(arguments.at(3)) < now.count()) {
+        return {"LATE", {}, now.count()};
+    }
     Record& saved = records_[record];
     if (number <= saved.last) {
         const auto outcome = saved.outcomes.find(number);
-        return outcome == saved.outcomes.end() ? Call{"STALE", {}} : Call{"AGAIN", outcome->second};
+        return outcome == saved.outcomes.end() ? Call{"STALE"} : Call{"AGAIN", outcome->second};
     }
-    return {number == std::max<std::uint64_t>(saved.last + 1, base) ? "OK" : "GAP", {}};
+    return {number == std::max<std::uint64_t>(saved.last + 1, base) ? "OK" : "GAP"};
 }
 
 void ScriptedRedis::remember(const std::string& record, const Words& arguments, std::string outcome) {
@@ -221,6 +225,8 @@ std::string ScriptedRedis::numbered(const Call& call, Words rest) {
     Words items{bulk(call.state), bulk(generation), number(static_cast<std::int64_t>(published_.size())), number(0)};
     if (call.state == "OK" || call.state == "AGAIN") {
         items.insert(items.end(), rest.begin(), rest.end());
+    } else if (call.state == "LATE") {
+        items.push_back(bulk(std::to_string(call.time)));
     }
     return array(items);
 }
@@ -265,12 +271,12 @@ std::string ScriptedRedis::take(const std::string& record, const Words& argument
 std::string ScriptedRedis::settle(const std::string& record, const Words& arguments) {
     Call call = recall(record, arguments);
     if (call.state == "OK") {
-        // One settlement from the tenth argument on: id, epoch, verdict.
-        const int id = std::stoi(arguments.at(9));
-        const bool held = held_.contains(id) && held_[id] == arguments.at(10);
+        // One settlement from the eleventh argument on: id, epoch, verdict.
+        const int id = std::stoi(arguments.at(10));
+        const bool held = held_.contains(id) && held_[id] == arguments.at(11);
         if (held) {
             held_.erase(id);
-            if (arguments.at(11) == "p") {
+            if (arguments.at(12) == "p") {
                 settled_.push_back(id);
             } else {
                 ++markers_;

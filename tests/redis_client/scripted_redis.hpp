@@ -28,7 +28,8 @@ enum class Trouble {
 std::string to_string(Trouble);
 
 /// Keeps the protocol of the scripts publish, take, settle, discard, retry, retire and get for one queue with one
-/// group, call records included; answers waits and subscriptions, and says a notice at each of the latter. Steps are
+/// group, call records included; answers waits and subscriptions, and says a notice at each of the latter. Its clock is
+/// set forward after each handshake, so that the next numbered call comes too late at first. Steps are
 /// counted over all connections: a connection is accepted; a command is read; it is done, and nothing of its reply is
 /// out; half of its reply is out. What comes instead of a reply does so at the first three.
 class ScriptedRedis {
@@ -59,6 +60,7 @@ private:
     };
     struct Call {
         std::string state = {}, outcome = {};  // the outcome of AGAIN
+        std::int64_t time = 0;                 // of LATE
     };
 
     void meet() {

@@ -25,7 +25,7 @@ public:
             core_ = std::make_unique<ClientCore>(io_, options);
             store_ = std::make_unique<RedisStore>(io_, *core_, detail::QueueName{"shop", "Order"}, "the scripted Redis",
                                                   detail::StoreSettings{.publish_timeout = options.command_timeout},
-                                                  RedisStore::usual_reply_bytes);
+                                                  RedisStore::Limits{});
         });
     }
     ~Program() { close(); }

@@ -1,5 +1,5 @@
-// The rule by which each numbered call is applied once, against a model of Redis, of connections that are cut, and of
-// proxies that deliver late. No server.
+// The rule by which each numbered call is applied once, against a model of Redis, of connections that are cut, of
+// proxies that deliver late, and of clocks. No server.
 #include "redis/call_sequencer.hpp"
 
 #include <gtest/gtest.h>
@@ -60,6 +60,22 @@ TEST(CallSequencer, SendsAScriptsTextAndThenWhatCameBackWithAGap) {
     EXPECT_FALSE(sequencer.next().sends.at(0).with_text);
     sequencer.answered(3, Answer::gap);
     EXPECT_EQ(numbers(sequencer.next()), std::vector<Number>{3});
+}
+
+TEST(CallSequencer, SendsAgainInOrderWhatCameTooLate) {
+    CallSequencer sequencer(counted_ids());
+    for (Token token = 1; token <= 3; ++token) {
+        sequencer.submit(token);
+    }
+    sequencer.next();
+    for (Token token = 1; token <= 3; ++token) {
+        sequencer.answered(token, Answer::late);
+    }
+    const auto again = sequencer.next();
+    EXPECT_EQ(numbers(again), (std::vector<Number>{1, 2, 3}));
+    EXPECT_EQ(again.sends[2].base, 1u);
+    EXPECT_EQ(again.sends[2].client, "client1") << "no reason to retire it: all of them go on";
+    EXPECT_FALSE(again.retire);
 }
 
 TEST(CallSequencer, RetiresItsClientAfterACallThatWasGivenUp) {
@@ -134,10 +150,14 @@ TEST(CallSequencer, EndsWhatWasSentWhenTheClientCannotBeRetired) {
 
 // -- random histories ------------------------------------------------------------------------------------------------
 
+// Seconds. A call is given up at its deadline, `longest_call` after it was made.
+constexpr int record_ttl = 70, longest_call = 5, copies_live = record_ttl / 2, most_ahead = 30;
+
 /// One message on a wire: a call or the end of a client.
 struct Message {
     std::optional<CallSequencer::Send> send = {};
     std::optional<CallSequencer::Retire> retire = {};
+    int not_after = 0;  // of a call, by the server's clock as the client knew it
 };
 
 /// scripts/shared/calls.lua and retire.lua.
@@ -148,9 +168,13 @@ public:
         std::vector<std::optional<std::string>> outcomes = {};
     };
 
+    int now = 1'000;
+
     Reply apply(const Message& message) {
+        std::erase_if(records_, [this](const auto& entry) { return entry.second.expires < now; });
         if (message.retire) {
             Record& record = records_[message.retire->client];
+            record.expires = now + record_ttl;
             Reply reply;
             for (const Number number : message.retire->numbers) {
                 const auto& [of, outcome] = record.slots[number % 8];
@@ -161,21 +185,29 @@ public:
             return reply;
         }
         const CallSequencer::Send& call = *message.send;
+        const int left = message.not_after - now;
         if (!call.with_text && !knows_script) {
             return {Answer::unknown_script};
         }
         knows_script = true;
+        if (left < 0 || left > copies_live + most_ahead) {
+            return {Answer::late};
+        }
         if (fails_with_error.contains(call.call)) {
             return {Answer::given_up};
         }
         Record& record = records_[call.client];
         if (call.number <= record.last) {
-            return {record.slots[call.number % 8].first == call.number ? Answer::final : Answer::stale};
+            if (record.slots[call.number % 8].first != call.number) {
+                return {Answer::stale};
+            }
+            record.expires = now + record_ttl;
+            return {Answer::final};
         }
         if (call.number != std::max(record.last + 1, call.base)) {
             return {Answer::gap};
         }
-        record = {true, call.number, record.slots};
+        record = {true, call.number, record.slots, now + record_ttl};
         record.slots[call.number % 8] = {call.number, "outcome of " + std::to_string(call.call)};
         applied.push_back(call.call);
         return {Answer::final};
@@ -190,6 +222,7 @@ private:
         bool there = false;
         Number last = 0;
         std::map<Number, std::pair<Number, std::string>> slots = {};
+        int expires = 0;
     };
     std::map<std::string, Record> records_;
 };
@@ -198,12 +231,16 @@ private:
 /// sent again, in order, before anything newer.
 class History {
 public:
-    explicit History(std::uint64_t seed) : random_(seed), sequencer_(counted_ids()) {}
+    explicit History(std::uint64_t seed) : random_(seed), sequencer_(counted_ids()) {
+        constexpr int errors[] = {0, 0, -20, most_ahead, -1'000, 1'000};
+        clock_error_ = errors[below(std::size(errors))];
+    }
 
     void run() {
         const int calls = 1 + below(25);
         for (int i = 0; i < calls; ++i) {
             const Token token = ++last_token_;
+            made_[token] = redis_.now;
             if (one_in(12)) {
                 redis_.fails_with_error.insert(token);
             }
@@ -236,19 +273,20 @@ private:
             pipeline_.push_back({Message{std::nullopt, actions.retire}});
         }
         for (const auto& send : actions.sends) {
-            pipeline_.push_back({Message{send, std::nullopt}});
+            pipeline_.push_back({Message{send, std::nullopt, redis_.now + clock_error_ + copies_live}});
         }
     }
 
     void step() {
-        switch (below(16)) {
+        switch (below(17)) {
             case 0: cut(); break;
             case 1: redis_.knows_script = false; break;
             case 2: give_up(); break;
             case 3: deliver_late(); break;
-            case 4:
+            case 4: pass(one_in(4) ? below(100) : below(3)); break;
             case 5:
-            case 6: answer(); break;
+            case 6:
+            case 7: answer(); break;
             default:
                 arrive();
                 answer();
@@ -283,6 +321,9 @@ private:
             }
         } else {
             const Token token = entry.message.send->call;
+            if (entry.reply.answer == Answer::late) {
+                clock_error_ = 0;  // the reply says the time
+            }
             sequencer_.answered(token, entry.reply.answer);
             if (entry.reply.answer == Answer::final) {
                 end(token, 'o');
@@ -321,20 +362,35 @@ private:
         }
     }
 
-    /// A deadline passes.
+    /// Somebody's patience is at its end.
     void give_up() {
         if (!one_in(4) || pipeline_.empty()) {
             return;
         }
-        OnTheWay& entry = pipeline_[static_cast<std::size_t>(below(static_cast<int>(pipeline_.size())))];
-        if (entry.message.retire || entry.abandoned) {
-            return;
+        const OnTheWay& entry = pipeline_[static_cast<std::size_t>(below(static_cast<int>(pipeline_.size())))];
+        if (!entry.message.retire && !entry.abandoned) {
+            give_up(entry.message.send->call);
         }
-        const Token token = entry.message.send->call;
-        entry.abandoned = true;
+    }
+    void give_up(Token token) {
         end(token, 'x');
-        sequencer_.answered(token, Answer::given_up);
-        act();
+        if (!sequencer_.withdraw(token)) {
+            for (OnTheWay& entry : pipeline_) {
+                entry.abandoned = entry.abandoned || (entry.message.send && entry.message.send->call == token);
+            }
+            sequencer_.answered(token, Answer::given_up);
+            act();
+        }
+    }
+
+    /// Time passes, and so do deadlines, wherever their calls are.
+    void pass(int seconds) {
+        redis_.now += seconds;
+        for (const auto& [token, made] : made_) {
+            if (!ended_.contains(token) && redis_.now >= made + longest_call) {
+                give_up(token);
+            }
+        }
     }
 
     void end(Token token, char how) {
@@ -348,6 +404,7 @@ private:
     void check() {
         for (auto& drain : late_) {
             while (!drain.empty()) {
+                redis_.now += below(100);
                 redis_.apply(drain.front());
                 drain.pop_front();
             }
@@ -373,6 +430,8 @@ private:
     std::deque<OnTheWay> pipeline_;
     std::vector<std::deque<Message>> late_;
     std::map<Token, char> ended_;
+    std::map<Token, int> made_;
+    int clock_error_ = 0;  // of what the client takes for the server's clock
     Token last_token_ = 0;
 };
 

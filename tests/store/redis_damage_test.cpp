@@ -100,7 +100,7 @@ TEST_F(RedisDamage, AnEventThatIsGoneIsNotMadeAnewByItsSettlement) {
 }
 
 TEST_F(RedisDamage, AnUnreadableEventIsErrorAndTheGroupGoesOn) {
-    const auto session = open({}, {.max_payload_bytes = 100}, 1000);
+    const auto session = open({}, {.max_payload_bytes = 100}, {.reply_bytes = 1000});
     publish(*session, 6);
     redis({"SET", event_key(1), "x"});
     redis({"DEL", event_key(2)});

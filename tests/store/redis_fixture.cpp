@@ -15,9 +15,20 @@ void RedisStoreTest::TearDown() {
 }
 
 std::unique_ptr<Session> RedisStoreTest::open(redis::ClientOptions options, detail::StoreSettings settings,
-                                              std::int64_t reply_bytes) {
+                                              redis::RedisStore::Limits limits) {
     options.port = server_.port();
-    auto backend = std::make_shared<redis::RedisBackend>(options, reply_bytes);
+    return open_at(std::move(options), settings, limits);
+}
+
+std::unique_ptr<Session> RedisStoreTest::open_over(int port, redis::RedisStore::Limits limits) {
+    redis::ClientOptions options;
+    options.port = port;
+    return open_at(std::move(options), {}, limits);
+}
+
+std::unique_ptr<Session> RedisStoreTest::open_at(redis::ClientOptions options, detail::StoreSettings settings,
+                                                 redis::RedisStore::Limits limits) {
+    auto backend = std::make_shared<redis::RedisBackend>(std::move(options), limits);
     return std::make_unique<Session>(std::move(backend), name_, history_, "worker-" + std::to_string(++sessions_),
                                      settings);
 }

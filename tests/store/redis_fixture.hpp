@@ -20,7 +20,9 @@ protected:
 
     /// A further process on the queue, with a client of its own.
     std::unique_ptr<Session> open(redis::ClientOptions = {}, detail::StoreSettings = {},
-                                  std::int64_t reply_bytes = redis::RedisStore::usual_reply_bytes);
+                                  redis::RedisStore::Limits = {});
+    /// The same, by another way to the server.
+    std::unique_ptr<Session> open_over(int port, redis::RedisStore::Limits = {});
 
     RedisServer& server() { return server_; }
     /// A command past the store; an error reply throws.
@@ -40,6 +42,8 @@ protected:
     std::vector<EventId> publish(Session&, int count);
 
 private:
+    std::unique_ptr<Session> open_at(redis::ClientOptions, detail::StoreSettings, redis::RedisStore::Limits);
+
     RedisServer server_;
     const std::shared_ptr<History> history_ = std::make_shared<History>();
     const QueueName name_{"shop", "Order"};

@@ -172,7 +172,7 @@ TEST_F(RedisSearch, ManyEventsOfSeveralGroupsAreCountedInSeveralCalls) {
 }
 
 TEST_F(RedisSearch, LargeAnswersComeInSeveralReplies) {
-    const auto session = open({}, {.max_payload_bytes = 100'000}, 10'000);
+    const auto session = open({}, {.max_payload_bytes = 100'000}, {.reply_bytes = 10'000});
     std::vector<std::string> payloads;
     for (int i = 0; i < 50; ++i) {
         payloads.emplace_back(3'000, static_cast<char>('a' + i % 26));

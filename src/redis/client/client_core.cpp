@@ -85,6 +85,8 @@ detail::Presence ClientCore::presence() const { return impl_->commands.presence(
 
 const std::string& ClientCore::trouble() const { return impl_->commands.trouble(); }
 
+ServerClock& ClientCore::server_clock() { return impl_->commands.server_clock(); }
+
 void ClientCore::on_presence(std::uint64_t token, std::function<void()> watcher) {
     impl_->commands.on_presence(token, std::move(watcher));
 }

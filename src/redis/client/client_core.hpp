@@ -9,6 +9,7 @@
 
 #include "redis/client/command.hpp"
 #include "redis/client/reply.hpp"
+#include "redis/client/server_clock.hpp"
 #include "store/store.hpp"
 
 namespace eventy::redis {
@@ -63,6 +64,8 @@ public:
     detail::Presence presence() const;
     /// What is wrong with the command connection, or was last.
     const std::string& trouble() const;
+    /// Asked of each server that the command connection leads to. Whoever hears the time otherwise may say it.
+    ServerClock& server_clock();
     /// Called each time `presence` may have changed; after those of `on_reconnect`.
     void on_presence(std::uint64_t token, std::function<void()>);
     void remove_on_presence(std::uint64_t token);

@@ -27,7 +27,7 @@ detail::Failure refusal(const Surroundings& surroundings, const std::string& why
 
 CommandChannel::CommandChannel(Surroundings& surroundings)
     : surroundings_(surroundings),
-      supervisor_(surroundings, *this, "commands", false),
+      supervisor_(surroundings, *this, "commands", {.time = true}),
       deadline_alarm_(surroundings, [this] { look_at_deadlines(); }),
       silence_alarm_(surroundings, [this] { look_for_silence(); }) {}
 
@@ -118,6 +118,9 @@ void CommandChannel::fail_later(Command command, detail::Callback<Reply> done) {
 
 void CommandChannel::up() {
     refused_.reset();
+    if (const auto time = supervisor_.connection().server_time()) {
+        server_clock_.heard(*time, Clock::now());
+    }
     const bool again = std::exchange(missed_something_, true);
     tell_ready(std::exchange(ready_waiters_, {}), std::nullopt);
     if (again) {

@@ -9,6 +9,7 @@
 
 #include "redis/client/client_core.hpp"
 #include "redis/client/pipeline.hpp"
+#include "redis/client/server_clock.hpp"
 #include "redis/client/supervisor.hpp"
 
 namespace eventy::redis {
@@ -29,6 +30,7 @@ public:
     void remove_on_reconnect(std::uint64_t token);
     detail::Presence presence() const;
     const std::string& trouble() const { return trouble_; }
+    ServerClock& server_clock() { return server_clock_; }
     void on_presence(std::uint64_t token, std::function<void()>);
     void remove_on_presence(std::uint64_t token);
     /// Called when the server did not answer in time: other connections to it are suspect too.
@@ -61,6 +63,7 @@ private:
 
     Surroundings& surroundings_;
     Pipeline pipeline_ = {};
+    ServerClock server_clock_ = {};
     Supervisor supervisor_;
     Alarm deadline_alarm_, silence_alarm_;
     std::list<ReadyWaiter> ready_waiters_ = {};

@@ -51,7 +51,7 @@ Connection::Connection(Surroundings& surroundings, Owner& owner, Terms terms)
       resolver_(surroundings.io),
       socket_(surroundings.io),
       alarm_(surroundings, [this] { time_is_up(); }),
-      handshake_(surroundings.options, terms.ask_id),
+      handshake_(surroundings.options, terms.questions),
       incoming_(read_bytes) {}
 
 /// A handler for Asio: runs while the client lives and this connection is not closed, and keeps both until it ends.

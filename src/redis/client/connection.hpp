@@ -4,6 +4,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,7 +47,7 @@ public:
         std::chrono::milliseconds connect_time{0};    // for the socket, once the address is known
         std::chrono::milliseconds handshake_time{0};  // for the answers
         std::size_t address = 0;                      // which of the host's addresses to try first
-        bool ask_id = false;
+        Handshake::Questions questions = {};
     };
 
     Connection(Surroundings&, Owner&, Terms);
@@ -67,6 +68,8 @@ public:
     /// Whether bytes came that were not read yet, because this process was busy or stopped.
     bool has_unread();
     std::int64_t id() const { return handshake_.connection_id(); }
+    /// As it was when the connection came up.
+    std::optional<std::chrono::milliseconds> server_time() const { return handshake_.server_time(); }
 
 private:
     using Protocol = boost::asio::generic::stream_protocol;

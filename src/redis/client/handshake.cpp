@@ -1,5 +1,6 @@
 #include "redis/client/handshake.hpp"
 
+#include <charconv>
 #include <utility>
 
 #include "redis/client/error_reply.hpp"
@@ -13,11 +14,27 @@ bool is_status(const Reply& reply, std::string_view text) {
     return reply.kind == Reply::Kind::status && reply.text == text;
 }
 
+/// Seconds and microseconds, as TIME says them.
+std::optional<std::chrono::milliseconds> time_of(const Reply& reply) {
+    std::uint32_t parts[2] = {};  // up to the year 2106
+    if (reply.items.size() != std::size(parts)) {
+        return std::nullopt;
+    }
+    for (std::size_t i = 0; i < std::size(parts); ++i) {
+        const std::string& text = reply.items[i].text;
+        const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), parts[i]);
+        if (error != std::errc() || stop != text.data() + text.size()) {
+            return std::nullopt;
+        }
+    }
+    return std::chrono::seconds(parts[0]) + std::chrono::milliseconds(parts[1] / 1000);
+}
+
 bool contains(const Reply& reply, std::string_view words) { return reply.text.find(words) != std::string::npos; }
 
 }  // namespace
 
-Handshake::Handshake(const ClientOptions& options, bool ask_id) : options_(options) {
+Handshake::Handshake(const ClientOptions& options, Questions questions) : options_(options) {
     if (!options.username.empty() || !options.password.empty()) {
         steps_.push_back(Step::login);
     }
@@ -25,8 +42,11 @@ Handshake::Handshake(const ClientOptions& options, bool ask_id) : options_(optio
         steps_.push_back(Step::database);
     }
     steps_.push_back(Step::name);
-    if (ask_id) {
+    if (questions.id) {
         steps_.push_back(Step::id);
+    }
+    if (questions.time) {
+        steps_.push_back(Step::time);
     }
     steps_.push_back(Step::ping);
 }
@@ -45,6 +65,7 @@ std::string Handshake::wire() const {
                     out, {"CLIENT", "SETNAME", options_.client_name.empty() ? "eventy" : options_.client_name});
                 break;
             case Step::id: resp::append_command(out, {"CLIENT", "ID"}); break;
+            case Step::time: resp::append_command(out, {"TIME"}); break;
             case Step::ping: resp::append_command(out, {"PING"}); break;
         }
     }
@@ -69,6 +90,7 @@ Handshake::State Handshake::garbage(std::string_view what) {
 
 void Handshake::judge(Step step, const Reply& reply) {
     switch (step) {
+        case Step::time: server_time_ = time_of(reply); break;
         case Step::id: connection_id_ = reply.kind == Reply::Kind::integer ? reply.integer : 0; break;
         case Step::ping:
             if (!is_status(reply, "PONG")) {
@@ -101,8 +123,9 @@ void Handshake::judge_error(Step step, const Reply& reply) {
     } else if (step == Step::ping && !reply.is_error("NOPERM") && !reply.is_error("MISCONF")) {
         no_redis("it does not know PING");
     }
-    // Without CLIENT (renamed, or not permitted) the connection has no name or number, and can be used. With MISCONF
-    // (Redis cannot write to its disk) it can be used for reading, and writes get that error as their answer.
+    // Without CLIENT (renamed, or not permitted) the connection has no name or number, and can be used; so it can
+    // without TIME. With MISCONF (Redis cannot write to its disk) it can be used for reading, and writes get that error
+    // as their answer.
 }
 
 std::string Handshake::login_error(const Reply& reply) const {

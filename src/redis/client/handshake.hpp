@@ -1,6 +1,8 @@
 // The first words on a new connection.
 #pragma once
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,8 +23,14 @@ public:
         refused,  // trying again will not help: wrong password, no such database, no Redis
     };
 
-    /// `ask_id`: also ask for the connection's number, for CLIENT UNBLOCK. The options have to outlive it.
-    Handshake(const ClientOptions& options, bool ask_id);
+    /// What is asked beside.
+    struct Questions {
+        bool id = false;    // the connection's number, for CLIENT UNBLOCK
+        bool time = false;  // the server's
+    };
+
+    /// The options have to outlive it.
+    Handshake(const ClientOptions& options, Questions);
 
     std::string wire() const;
     State answered(const Reply&);
@@ -34,9 +42,11 @@ public:
     const std::string& reason() const { return reason_; }
     /// 0 when the server did not tell.
     std::int64_t connection_id() const { return connection_id_; }
+    /// Since 1970; nothing when the server did not tell.
+    std::optional<std::chrono::milliseconds> server_time() const { return server_time_; }
 
 private:
-    enum class Step { login, database, name, id, ping };
+    enum class Step { login, database, name, id, time, ping };
 
     void judge(Step, const Reply&);
     void judge_error(Step, const Reply&);
@@ -51,6 +61,7 @@ private:
     State state_ = State::more;
     std::string reason_ = {};
     std::int64_t connection_id_ = 0;
+    std::optional<std::chrono::milliseconds> server_time_ = {};
 };
 
 }  // namespace eventy::redis

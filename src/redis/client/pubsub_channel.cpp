@@ -26,7 +26,7 @@ bool is_push(const Reply& reply, std::string_view kind, std::size_t size) {
 
 PubSubChannel::PubSubChannel(Surroundings& surroundings)
     : surroundings_(surroundings),
-      supervisor_(surroundings, *this, "pub/sub", false),
+      supervisor_(surroundings, *this, "pub/sub", {}),
       silence_alarm_(surroundings, [this] { look_for_silence(); }) {}
 
 void PubSubChannel::stop() {

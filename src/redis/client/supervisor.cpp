@@ -20,11 +20,11 @@ constexpr int most_handshake_doublings = 3;
 
 }  // namespace
 
-Supervisor::Supervisor(Surroundings& surroundings, Owner& owner, std::string purpose, bool ask_id)
+Supervisor::Supervisor(Surroundings& surroundings, Owner& owner, std::string purpose, Handshake::Questions questions)
     : surroundings_(surroundings),
       owner_(owner),
       purpose_(std::move(purpose)),
-      ask_id_(ask_id),
+      questions_(questions),
       next_try_(surroundings, [this] { try_now(); }) {}
 
 Supervisor::~Supervisor() { stop(); }
@@ -66,7 +66,7 @@ void Supervisor::try_now() {
     terms.handshake_time =
         std::min(options.connect_timeout, handshake_time * (1 << std::min(slow_handshakes_, most_handshake_doublings)));
     terms.address = address_;
-    terms.ask_id = ask_id_;
+    terms.questions = questions_;
     connection_ = std::make_shared<Connection>(surroundings_, static_cast<Connection::Owner&>(*this), terms);
     connection_->open();
 }

@@ -26,7 +26,7 @@ public:
     };
 
     /// `purpose` is for the log ("commands").
-    Supervisor(Surroundings&, Owner&, std::string purpose, bool ask_id);
+    Supervisor(Surroundings&, Owner&, std::string purpose, Handshake::Questions);
     ~Supervisor();
 
     void start();
@@ -63,7 +63,7 @@ private:
     Surroundings& surroundings_;
     Owner& owner_;
     std::string purpose_;
-    bool ask_id_;
+    Handshake::Questions questions_;
     bool started_ = false;
     std::shared_ptr<Connection> connection_ = {};
     Alarm next_try_;

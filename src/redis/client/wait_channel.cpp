@@ -28,7 +28,7 @@ constexpr milliseconds first_unblock_rest{2}, longest_unblock_rest{100};
 WaitChannel::WaitChannel(Surroundings& surroundings, CommandChannel& commands)
     : surroundings_(surroundings),
       commands_(commands),
-      supervisor_(surroundings, *this, "waits", true),
+      supervisor_(surroundings, *this, "waits", {.id = true}),
       retry_(surroundings, [this] { go_on(); }),
       overdue_(surroundings, [this] { supervisor_.drop({Loss::Kind::silent, "a wait does not end"}); }),
       linger_(surroundings, [this] { nobody_waits(); }) {}

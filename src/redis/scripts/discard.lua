@@ -1,9 +1,9 @@
 -- Gives events up by hand: ERROR in each group that has not processed them, also where no worker has reached them yet.
 --
 -- KEYS  1 meta  2 index  3 groups  4 the client's call record
--- ARGV  1 call number  2 base  3 TTL of the call record, ms  4 TTL of given-up events, ms  5 start of event keys
---       6 of leases sets  7 of delayed sets  8 of open sets  9 of dead sets  10 of held hashes  11 channel
---       12 worker id  13 reason  14... ids
+-- ARGV  1-4 of the call (shared/calls.lua)  5 TTL of given-up events, ms  6 start of event keys
+--       7 of leases sets  8 of delayed sets  9 of open sets  10 of dead sets  11 of held hashes  12 channel
+--       13 worker id  14 reason  15... ids
 -- Reply {state of the call, gen, top, 1 if Redis lost answered calls}; after OK and AGAIN also: one letter per id:
 --       '1' given up now, '0' processed or given up before, '-' it is gone
 -- Cost  about ten commands per id and group
@@ -18,15 +18,13 @@
 --@include shared/give_up.lua
 
 local meta, index, groups, record = unpack(KEYS)
-local number, base, record_ttl = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local ttl, events, leases, delayed = tonumber(ARGV[4]), ARGV[5], ARGV[6], ARGV[7]
-local open, dead, held, channel, worker, reason = ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
+local ttl, events, leases, delayed = tonumber(ARGV[5]), ARGV[6], ARGV[7], ARGV[8]
+local open, dead, held, channel, worker, reason = ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13], ARGV[14]
 
 local known = redis.call('HMGET', meta, 'gen', 'top', 'revoked')
 local gen, top = known[1] or '', tonumber(known[2] or nil) or 0
-local state, note = recall(record, number, base)
-if state == 'AGAIN' then return {state, gen, top, 0, note} end
-if state ~= 'OK' then return {state, gen, top, 0} end
+local state, note = recall(record)
+if state ~= 'OK' then return {state, gen, top, 0, note} end
 
 local list = all_groups(groups)
 redis.call('ZCARD', index)
@@ -40,7 +38,7 @@ end
 
 redis.call('PERSIST', index)
 local answers, discarded, revoked = {}, {}, 0
-for i = 14, #ARGV do
+for i = 15, #ARGV do
   local id, key, answer = ARGV[i], events .. ARGV[i], '0'
   if redis.call('EXISTS', key) == 0 then
     answer = '-'
@@ -69,7 +67,7 @@ for i = 14, #ARGV do
 end
 if revoked > 0 then redis.call('HSET', meta, 'revoked', digits((whole(known[3]) or 0) + revoked)) end
 local outcome = table.concat(answers)
-remember(record, number, outcome, record_ttl)
+remember(record, outcome)
 
 for i, id in ipairs(discarded) do
   local heard = redis.pcall('PUBLISH', channel, '{"event_id": ' .. id .. ', "status": "ERROR", "worker_id": ' ..

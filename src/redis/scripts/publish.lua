@@ -2,10 +2,10 @@
 -- a window: where a unit of that word was published before and is still there, it stays, and this one adds nothing.
 --
 -- KEYS  1 meta  2 counter  3 index  4 groups  5 idle  6 the client's call record
--- ARGV  1 call number  2 base  3 TTL of the call record, ms  4 TTL of the events, ms  5 worker id
---       6 arguments per event: 1 (payload) or 3 (payload, key, headers; empty for none)
---       7 start of event keys  8 start of wake lists  9 channel  10 start of dedup keys
---       11 number of units with a word; for each, in rising order: its first event (from 0), its events, word, window, ms
+-- ARGV  1-4 of the call (shared/calls.lua)  5 TTL of the events, ms  6 worker id
+--       7 arguments per event: 1 (payload) or 3 (payload, key, headers; empty for none)
+--       8 start of event keys  9 start of wake lists  10 channel  11 start of dedup keys
+--       12 number of units with a word; for each, in rising order: its first event (from 0), its events, word, window, ms
 --       then the events
 -- Reply {state of the call, gen, top, 1 if Redis lost answered calls}; after OK and AGAIN also the outcome as text: the
 --       first id and its created_at in us, which the following new events continue densely; then four numbers for each
@@ -22,17 +22,16 @@
 --@include shared/chunks.lua
 
 local meta, counter, index, groups, idle, record = unpack(KEYS)
-local number, base, record_ttl, ttl = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local worker, stride, events, wake, channel = ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8], ARGV[9]
-local dedup, units = ARGV[10], tonumber(ARGV[11])
-local first = 12 + 4 * units
+local ttl, worker, stride = tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
+local events, wake, channel = ARGV[8], ARGV[9], ARGV[10]
+local dedup, units = ARGV[11], tonumber(ARGV[12])
+local first = 13 + 4 * units
 local count = (#ARGV - first + 1) / stride
 
 local known = redis.call('HMGET', meta, 'gen', 'top', 'us', 'sweep', 'indexed')
 local gen, top, last_us, classes = known[1] or '', whole(known[2]), whole(known[3]) or 0, known[4] or ''
-local state, note = recall(record, number, base)
-if state == 'AGAIN' then return {state, gen, top or 0, 0, note} end
-if state ~= 'OK' then return {state, gen, top or 0, 0} end
+local state, note = recall(record)
+if state ~= 'OK' then return {state, gen, top or 0, 0, note} end
 
 -- Read everything that can be of a wrong type before the first write.
 local given = redis.call('GET', counter)
@@ -62,7 +61,7 @@ if units > 0 then
     for event = next_event, to - 1 do places[#places + 1] = first + event * stride end
   end
   for unit = 0, units - 1 do
-    local at = 12 + 4 * unit
+    local at = 13 + 4 * unit
     local begin, size, word = tonumber(ARGV[at]), tonumber(ARGV[at + 1]), ARGV[at + 2]
     add_places(begin)
     if #word > 128 or string.sub(word, 1, 5) == 'sha1:' then word = 'sha1:' .. redis.sha1hex(word) end
@@ -91,7 +90,7 @@ local outcome = digits(last + 1) .. ' ' .. digits(first_us)
 if #repeated > 0 then outcome = outcome .. ' ' .. table.concat(repeated, ' ') end
 if count == 0 then
   redis.call('PERSIST', index)
-  remember(record, number, outcome, record_ttl)
+  remember(record, outcome)
   return {'OK', gen, top or 0, note and 1 or 0, outcome}
 end
 
@@ -143,7 +142,7 @@ redis.call('HSET', meta, 'gen', gen, 'top', new_top, 'us', digits(first_us + cou
 local before = whole(known[5]) or last == 0 and indexed
 if before then redis.call('HSET', meta, 'indexed', digits(before + added)) end
 -- A pointer for the clean-up of this TTL; the first one of a new meta starts at the very beginning.
-if not string.find(' ' .. classes, ' ' .. ARGV[4] .. ':', 1, true) then
+if not string.find(' ' .. classes, ' ' .. ARGV[5] .. ':', 1, true) then
   --@include shared/sweep_classes.lua
   redis.call('HSET', meta, 'sweep', add_class(classes, ttl, meta_is_new and 0 or first_us - 1))
 end
@@ -154,7 +153,7 @@ for _, mark in ipairs(marks) do
   redis.call('SET', mark[1], mark[2])
   redis.call('PEXPIREAT', mark[1], mark[3])
 end
-remember(record, number, outcome, record_ttl)
+remember(record, outcome)
 
 local notice = ', "status": "PENDING", "worker_id": ' .. cjson.encode(worker) .. '}'
 for i = 1, count do

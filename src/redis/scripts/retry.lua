@@ -1,9 +1,9 @@
 -- Makes given-up events takeable again, with all their attempts, and delayed ones at once.
 --
 -- KEYS  1 meta  2 index  3 groups  4 idle  5 the client's call record
--- ARGV  1 call number  2 base  3 TTL of the call record, ms  4 TTL of the events, ms  5 start of event keys
---       6 of delayed sets  7 of open sets  8 of dead sets  9 of held hashes  10 of wake lists
---       11 1: delayed ones too, 0: only those given up  12... ids
+-- ARGV  1-4 of the call (shared/calls.lua)  5 TTL of the events, ms  6 start of event keys
+--       7 of delayed sets  8 of open sets  9 of dead sets  10 of held hashes  11 of wake lists
+--       12 1: delayed ones too, 0: only those given up  13... ids
 -- Reply {state of the call, gen, top, 1 if Redis lost answered calls}; after OK and AGAIN also: one letter per id:
 --       '1' it is takeable again, '0' it was not given up (nor not yet due), '-' it is gone
 -- Cost  per id an EXISTS, and about five commands per group that gave it up
@@ -19,15 +19,13 @@
 --@include shared/kept.lua
 
 local meta, index, groups, idle, record = unpack(KEYS)
-local number, base, record_ttl = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local ttl, events, delayed, open = tonumber(ARGV[4]), ARGV[5], ARGV[6], ARGV[7]
-local dead, held, wake, delayed_too = ARGV[8], ARGV[9], ARGV[10], ARGV[11] == '1'
+local ttl, events, delayed, open = tonumber(ARGV[5]), ARGV[6], ARGV[7], ARGV[8]
+local dead, held, wake, delayed_too = ARGV[9], ARGV[10], ARGV[11], ARGV[12] == '1'
 
 local known = redis.call('HMGET', meta, 'gen', 'top', 'kept')
 local gen, top = known[1] or '', tonumber(known[2] or nil) or 0
-local state, note = recall(record, number, base)
-if state == 'AGAIN' then return {state, gen, top, 0, note} end
-if state ~= 'OK' then return {state, gen, top, 0} end
+local state, note = recall(record)
+if state ~= 'OK' then return {state, gen, top, 0, note} end
 
 local list = all_groups(groups)
 redis.call('ZCARD', index)
@@ -43,7 +41,7 @@ end
 redis.call('PERSIST', index)
 read_kept(known[3])
 local answers, woken, retried = {}, {}, false
-for i = 12, #ARGV do
+for i = 13, #ARGV do
   local id, key, answer = ARGV[i], events .. ARGV[i], '0'
   if redis.call('EXISTS', key) == 0 then
     answer = '-'
@@ -77,5 +75,5 @@ end
 if retried then redis.call('HSET', meta, 'kept', kept_text()) end
 for name in pairs(woken) do tell_idle(name, idle, wake .. name, true) end
 local outcome = table.concat(answers)
-remember(record, number, outcome, record_ttl)
+remember(record, outcome)
 return {'OK', gen, top, note and 1 or 0, outcome}

@@ -3,8 +3,8 @@
 --
 -- KEYS  1 meta  2 index  3 groups  4 idle  5 the client's call record
 --       6 leases  7 held  8 delayed  9 open  10 dead  11 wake list, all of the group
--- ARGV  1 call number  2 base  3 TTL of the call record, ms  4 group  5 worker id  6 TTL of given-up events, ms
---       7 start of event keys  8 channel  9 number of settlements; for each of them: id, epoch,
+-- ARGV  1-4 of the call (shared/calls.lua)  5 group  6 worker id  7 TTL of given-up events, ms
+--       8 start of event keys  9 channel  10 number of settlements; for each of them: id, epoch,
 --       'p' | 'f' | 'r' | 'b', started and finished how many us ago; for 'f' and 'r' also the error; for 'r' also in how
 --       many ms it is due
 -- Reply {state of the call, gen, top, 1 if Redis lost answered calls}; after OK and AGAIN also: one '1' or '0' per
@@ -25,14 +25,13 @@
 --@include shared/indexed.lua
 
 local meta, index, groups, idle, record, leases, held, delayed, open, dead, wake = unpack(KEYS)
-local number, base, record_ttl, group = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
-local worker, ttl, events, channel, count = ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8], tonumber(ARGV[9])
+local group, worker, ttl = ARGV[5], ARGV[6], tonumber(ARGV[7])
+local events, channel, count = ARGV[8], ARGV[9], tonumber(ARGV[10])
 
 local known = redis.call('HMGET', meta, 'gen', 'top', 'kept', 'indexed')
 local gen, top = known[1] or '', tonumber(known[2] or nil) or 0
-local state, note = recall(record, number, base)
-if state == 'AGAIN' then return {state, gen, top, 0, note} end
-if state ~= 'OK' then return {state, gen, top, 0} end
+local state, note = recall(record)
+if state ~= 'OK' then return {state, gen, top, 0, note} end
 
 -- Read everything that can be of a wrong type before the first write.
 redis.call('ZCARD', index)
@@ -43,7 +42,7 @@ redis.call('ZCARD', delayed)
 redis.call('ZCARD', open)
 redis.call('ZCARD', dead)
 redis.call('LLEN', wake)
-local ids, at, first = {}, {}, 10
+local ids, at, first = {}, {}, 11
 for i = 1, count do
   ids[i], at[i] = ARGV[first], first
   local verdict = ARGV[first + 2]
@@ -128,7 +127,7 @@ if expired > 0 then redis.call('HINCRBY', groups, group .. ':expired', expired) 
 if retried then redis.call('HSET', meta, 'kept', kept_text()) end
 if takeable then tell_idle(group, idle, wake, true) end
 local outcome = table.concat(flags)
-remember(record, number, outcome, record_ttl)
+remember(record, outcome)
 
 local by = '", "worker_id": ' .. cjson.encode(worker) .. '}'
 for i, id in ipairs(settled) do

@@ -4,10 +4,10 @@
 --
 -- KEYS  1 meta  2 counter  3 index  4 groups  5 idle  6 the client's call record
 --       7 leases  8 held  9 delayed  10 open  11 dead  12 wake list, all of the group
--- ARGV  1 call number  2 base  3 TTL of the call record, ms  4 group  5 most events  6 most bytes of payload (the first
---       event may be larger)  7 lease, ms  8 TTL of events that are given up, ms  9 worker id
---       10 most bytes of one payload  11 start of event keys  12 channel  13 lost leases until an event is given up
---       14 how many events this worker holds
+-- ARGV  1-4 of the call (shared/calls.lua)  5 group  6 most events  7 most bytes of payload (the first
+--       event may be larger)  8 lease, ms  9 TTL of events that are given up, ms  10 worker id
+--       11 most bytes of one payload  12 start of event keys  13 channel  14 lost leases until an event is given up
+--       15 how many events this worker holds
 -- Reply {state of the call, gen, top, 1 if Redis lost answered calls}; after OK and AGAIN also: epoch, 1 if more can be
 --       taken, number of events that were gone, {id, reason} of each event that was refused and is ERROR now, a list of
 --       id, attempt, {payload, created_at, worker_id, key, headers, error} of each event, 1 if it is one to be run alone,
@@ -30,15 +30,15 @@
 --@include shared/indexed.lua
 
 local meta, counter, index, groups, idle, record, leases, held, delayed, open, dead, wake = unpack(KEYS)
-local number, base, record_ttl, group = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
-local max, max_bytes, lease, ttl = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
-local worker, max_payload, events, channel = ARGV[9], tonumber(ARGV[10]), ARGV[11], ARGV[12]
-local max_lost, holding, max_looked = tonumber(ARGV[13]), tonumber(ARGV[14]), 2000
+local group, max, max_bytes = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
+local lease, ttl = tonumber(ARGV[8]), tonumber(ARGV[9])
+local worker, max_payload, events, channel = ARGV[10], tonumber(ARGV[11]), ARGV[12], ARGV[13]
+local max_lost, holding, max_looked = tonumber(ARGV[14]), tonumber(ARGV[15]), 2000
 
 local known = redis.call('HMGET', meta, 'gen', 'top', 'epoch', 'seen', 'grace', 'indexed')
 local gen, top = known[1] or '', whole(known[2])
-local state, note = recall(record, number, base)
-if state == 'STALE' or state == 'GAP' then return {state, gen, top or 0, 0} end
+local state, note = recall(record)
+if state ~= 'OK' and state ~= 'AGAIN' then return {state, gen, top or 0, 0, note} end
 
 local discarded = 'discarded'
 
@@ -323,7 +323,7 @@ end
 tell_idle(group, idle, wake, more)
 local outcome = {epoch_text}
 for i = 1, count do outcome[i + 1] = taken[3 * i - 2] end
-remember(record, number, table.concat(outcome, ' '), record_ttl)
+remember(record, table.concat(outcome, ' '))
 
 for _, entry in ipairs(refused) do
   redis.pcall('PUBLISH', channel, '{"event_id": ' .. entry[1] .. ', "status": "ERROR", "worker_id": ' ..
