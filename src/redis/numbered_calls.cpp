@@ -55,10 +55,7 @@ void NumberedCalls::send(Call call) {
     calls_.emplace(token, Entry{std::make_shared<Call>(std::move(call))});
     sequencer_.submit(token);
     act();
-    const Entry& entry = calls_.at(token);
-    if (!entry.sent && entry.call->deadline) {
-        watch_deadline(*entry.call->deadline);
-    }
+    watch_deadline(calls_.at(token));
 }
 
 void NumberedCalls::act() {
@@ -73,7 +70,7 @@ void NumberedCalls::act() {
 
 void NumberedCalls::send_call(const CallSequencer::Send& send) {
     Entry& entry = calls_.at(send.call);
-    entry.sent = true;
+    entry.on_the_way = true;
     Call& call = *entry.call;
     call.script.keys[call.record_key] = keys_.call_record_start + send.client;
     Command command = to_command(
@@ -100,6 +97,7 @@ void NumberedCalls::replied(Token token, detail::Result<Reply> result) {
         return;
     }
     Reply& reply = result.value();
+    calls_.at(token).on_the_way = false;
     if (reply.is_error("NOSCRIPT")) {
         calls_.at(token).in_doubt = true;
         sequencer_.answered(token, Answer::unknown_script);
@@ -137,6 +135,7 @@ void NumberedCalls::replied(Token token, detail::Result<Reply> result) {
         }
     }
     act();
+    watch_deadline(calls_.at(token));
 }
 
 /// The copy lay about for too long, or the server's clock is not what we thought: it goes out again by what the clock
@@ -157,6 +156,7 @@ void NumberedCalls::came_late(Token token, const Reply& reply) {
         core_.server_clock().heard(milliseconds(time), steady_clock::now());
         sequencer_.answered(token, CallSequencer::Answer::late);
         act();
+        watch_deadline(calls_.at(token));
     }
 }
 
@@ -240,8 +240,9 @@ std::shared_ptr<NumberedCalls::Call> NumberedCalls::remove(Token token) {
     return call;
 }
 
-void NumberedCalls::watch_deadline(steady_clock::time_point deadline) {
-    if (timer_at_ && *timer_at_ <= deadline) {
+void NumberedCalls::watch_deadline(const Entry& entry) {
+    const auto deadline = entry.call->deadline.value_or(steady_clock::time_point::max());
+    if (entry.on_the_way || entry.failed || !entry.call->deadline || (timer_at_ && *timer_at_ <= deadline)) {
         return;
     }
     timer_at_ = deadline;
@@ -254,31 +255,36 @@ void NumberedCalls::watch_deadline(steady_clock::time_point deadline) {
     });
 }
 
-/// Calls that were sent come back from the connection at their deadlines; those that wait for their turn end here.
+/// Calls that are on the way come back from the connection at their deadlines. Those that wait for their turn, or for
+/// the retirement of the client id under which they were not applied, end here.
 void NumberedCalls::look_at_deadlines() {
     const auto now = steady_clock::now();
-    std::vector<std::shared_ptr<Call>> late;
-    for (auto entry = calls_.begin(); entry != calls_.end();) {
-        const auto& [sent, deadline] = std::pair(entry->second.sent, entry->second.call->deadline);
-        if (!sent && deadline && *deadline <= now && sequencer_.withdraw(entry->first)) {
-            late.push_back(std::move(entry->second.call));
-            entry = calls_.erase(entry);
-            continue;
+    std::vector<Token> late;
+    for (const auto& [token, entry] : calls_) {
+        if (!entry.on_the_way && !entry.failed && entry.call->deadline && *entry.call->deadline <= now) {
+            late.push_back(token);
+        } else {
+            watch_deadline(entry);
         }
-        if (!sent && deadline) {
-            watch_deadline(*deadline);
-        }
-        ++entry;
     }
     const std::weak_ptr life(alive_);
-    for (const auto& call : late) {
+    for (const Token token : late) {
         if (life.expired()) {
             return;
         }
-        call->failed({errc::timeout,
-                      std::string(call->script.script->name) + " at " + runner_.place() +
-                          ": no answer in time to the calls before it",
-                      true});
+        const auto found = calls_.find(token);
+        if (found == calls_.end() || found->second.on_the_way || found->second.failed) {
+            continue;  // by what those before it were told
+        }
+        const detail::Failure failure{errc::timeout,
+                                      std::string(found->second.call->script.script->name) + " at " + runner_.place() +
+                                          ": no answer in time to the calls before it",
+                                      true};
+        if (sequencer_.withdraw(token)) {
+            remove(token)->failed(failure);
+        } else {
+            fail(token, failure);
+        }
     }
 }
 

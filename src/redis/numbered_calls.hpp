@@ -45,10 +45,10 @@ private:
     using Token = CallSequencer::Token;
     struct Entry {
         std::shared_ptr<Call> call = {};
-        bool sent = false;
-        bool failed = false;    // the caller knows; kept until the client id is retired
-        bool in_doubt = false;  // a copy was sent, and its answer settled nothing
-        int times_late = 0;     // copies that were refused for that
+        bool on_the_way = false;  // with the connection, which answers it, or ends it at its deadline
+        bool failed = false;      // the caller knows; kept until the client id is retired
+        bool in_doubt = false;    // a copy was sent, and its answer settled nothing
+        int times_late = 0;       // copies that were refused for that
     };
 
     void act();
@@ -60,7 +60,7 @@ private:
     void retired(detail::Result<Reply>);
     void fail(Token, const detail::Failure&);
     void forget_failed();
-    void watch_deadline(std::chrono::steady_clock::time_point);
+    void watch_deadline(const Entry&);
     void look_at_deadlines();
     std::shared_ptr<Call> remove(Token);
 
@@ -70,7 +70,7 @@ private:
     std::function<void(const Reply&)> heard_;
     std::chrono::milliseconds record_ttl_, copies_live_;
     CallSequencer sequencer_;
-    boost::asio::steady_timer deadline_timer_;  // of calls that wait for their turn
+    boost::asio::steady_timer deadline_timer_;  // of calls that are not on the way
     std::optional<std::chrono::steady_clock::time_point> timer_at_;
     std::unordered_map<Token, Entry> calls_;
     Token last_token_ = 0;

@@ -199,5 +199,25 @@ TEST_F(NumberedCallsTest, ARefusedCopyThatDoesNotSayTheTimeEndsTheCall) {
     }
 }
 
+TEST_F(NumberedCallsTest, ACallThatWaitsForARetirementEndsAtItsDeadline) {
+    // The first call fails, so the second is not applied under this client id, whose end is never answered.
+    const auto answer = [](const Words& call) -> std::string {
+        if (call.at(1) == scripts::retire.sha) {
+            return {};
+        }
+        return call.at(first_argument) == "1" ? "-ERR no\r\n" : numbered("GAP");
+    };
+    const FakePeer peer(story(answer, time_reply));
+    open(peer);
+    auto answers = publish({detail::Deadline(), in(std::chrono::milliseconds(50))});
+    const auto first = get(std::move(answers[0])), second = get(std::move(answers[1]));
+    ASSERT_FALSE(first.ok());
+    EXPECT_EQ(first.failure().code, errc::server);
+    ASSERT_FALSE(second.ok());
+    EXPECT_EQ(second.failure().code, errc::timeout);
+    EXPECT_FALSE(second.failure().not_done)
+        << "a copy on an old connection may have been applied, for all that is known";
+}
+
 }  // namespace
 }  // namespace eventy::redis::test
