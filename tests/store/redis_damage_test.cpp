@@ -1,9 +1,4 @@
 // What others do to our keys must not stop a queue (histories A1, A4, A6, A7, A8, A9, A16).
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdint>
 
@@ -47,35 +42,6 @@ protected:
         return all;
     }
 };
-
-/// HSET of one field of so many bytes, without having them here.
-void set_large_field(int port, const std::string& key, const std::string& field, std::size_t bytes) {
-    const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    ASSERT_EQ(::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    const auto send = [socket](std::string_view text) {
-        while (!text.empty()) {
-            const auto sent = ::send(socket, text.data(), text.size(), MSG_NOSIGNAL);
-            ASSERT_GT(sent, 0);
-            text.remove_prefix(static_cast<std::size_t>(sent));
-        }
-    };
-    const auto length = [](std::size_t size) { return "$" + std::to_string(size) + "\r\n"; };
-    send("*4\r\n$4\r\nHSET\r\n" + length(key.size()) + key + "\r\n" + length(field.size()) + field + "\r\n" +
-         length(bytes));
-    const std::string some(1'000'000, 'x');
-    for (std::size_t left = bytes; left > 0; left -= std::min(left, some.size())) {
-        send(std::string_view(some).substr(0, std::min(left, some.size())));
-    }
-    send("\r\n");
-    char reply[16] = {};
-    EXPECT_GT(::recv(socket, reply, sizeof reply, 0), 0);
-    EXPECT_EQ(reply[0], ':') << reply;
-    ::close(socket);
-}
 
 // -- event keys ------------------------------------------------------------------------------------------------------
 TEST_F(RedisDamage, AnEventThatIsGoneIsNotMadeAnewByItsSettlement) {
@@ -128,38 +94,6 @@ TEST_F(RedisDamage, AnUnreadableEventIsErrorAndTheGroupGoesOn) {
     EXPECT_EQ(redis({"HGET", event_key(3), "status"}).text, "ERROR");
     EXPECT_EQ(redis({"HGET", event_key(3), "error"}).text, "its hash has no payload");
     EXPECT_TRUE(session->take(10).refused.empty()) << "refused once";
-}
-
-TEST_F(RedisDamage, AHugePayloadIsErrorWithoutBeingRead) {
-    const auto session = open();
-    publish(*session, 5);
-    constexpr std::int64_t huge = 600'000'000;
-    redis({"CONFIG", "SET", "proto-max-bulk-len", "1gb"});
-    set_large_field(server().port(), event_key(2), "payload", huge);
-    for (const EventId id : {3, 5}) {
-        redis({"HSET", event_key(id), "payload", std::string(20'000'000, 'x')});
-    }
-    EXPECT_EQ(session->discard({5}), std::vector{detail::ByHand::done});
-    const auto lua_bytes = [&] {
-        const std::string all = redis({"INFO", "memory"}).text;
-        const std::size_t at = all.find("used_memory_lua:");
-        return at == std::string::npos ? -1 : std::stoll(all.substr(all.find(':', at) + 1));
-    };
-    const std::string reason = "its payload has 600000000 bytes, more than the max_payload_bytes of 16777216";
-    const TakeReply taken = session->take(10);
-    EXPECT_LT(lua_bytes(), 10'000'000) << "the script had it in its hands";
-    ASSERT_EQ(taken.refused.size(), 2u) << "and what was discarded is passed over";
-    EXPECT_EQ(taken.refused[0].id, 2);
-    EXPECT_EQ(taken.refused[0].reason, reason);
-    EXPECT_EQ(taken.refused[1].reason, "its payload has 20000000 bytes, more than the max_payload_bytes of 16777216");
-    EXPECT_EQ(ids_of(taken.events), (std::vector<EventId>{1, 4})) << "and the group goes on";
-
-    EXPECT_EQ(session->get_one(2)->unreadable, reason);
-    EXPECT_EQ(session->discard({2}), std::vector{detail::ByHand::unchanged});
-    EXPECT_EQ(session->retry({2}), std::vector{detail::ByHand::done});
-    EXPECT_EQ(session->discard({2}), std::vector{detail::ByHand::done});
-    EXPECT_EQ(ids_of(session->take(10, long_lease, "another").events), (std::vector<EventId>{1, 4}));
-    EXPECT_LT(lua_bytes(), 10'000'000);
 }
 
 TEST_F(RedisDamage, AnEventThatBecomesUnreadableWhileItIsHeldSettles) {

@@ -15,6 +15,7 @@
 --@include shared/calls.lua
 --@include shared/groups.lua
 --@include shared/held.lua
+--@include shared/fields.lua
 --@include shared/give_up.lua
 
 local meta, index, groups, record = unpack(KEYS)

@@ -10,6 +10,7 @@
 --@include shared/iso8601.lua
 --@include shared/groups.lua
 --@include shared/truth.lua
+--@include shared/fields.lua
 --@include shared/read_event.lua
 
 local events, most, most_reply = ARGV[1], tonumber(ARGV[5]), tonumber(ARGV[6])

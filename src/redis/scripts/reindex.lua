@@ -3,13 +3,14 @@
 -- KEYS  1 meta  2 counter  3 index
 -- ARGV  1 start of event keys  2 most ids to look at
 -- Reply {gen, top, 1 if more ids are to be looked at}
--- Cost  per id its share of one EXISTS; where any of a call's ids is there, also an HGET each and their share of one ZADD.
---       About 5 commands where the index lacks nothing.
+-- Cost  per id its share of one EXISTS; where any of a call's ids is there, also an HSTRLEN and an HGET each and their
+--       share of one ZADD. About 5 commands where the index lacks nothing.
 --
 -- Ends at meta's field `floor`: the clean-up saw that no event up to it was left. An event that does not say when it was
 -- made stands just before the next one, so that times rise with ids.
 --@include shared/time.lua
 --@include shared/iso8601.lua
+--@include shared/fields.lua
 --@include shared/last_id.lua
 --@include shared/indexed.lua
 
@@ -35,9 +36,9 @@ for n = id, lowest, -1 do
 end
 if #keys > 0 and redis.call('EXISTS', unpack(keys)) > 0 then
   for i, key in ipairs(keys) do
-    local created = redis.pcall('HGET', key, 'created_at')
+    local created = short_field(key, 'created_at', 64)
     if created or redis.call('EXISTS', key) == 1 then
-      local us = type(created) == 'string' and iso_micros(created)
+      local us = created and iso_micros(created)
       above = us and us < above and us or above - 1
       entries[#entries + 1], entries[#entries + 2] = score(above), ids[i]
     end

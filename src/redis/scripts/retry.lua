@@ -15,6 +15,7 @@
 --@include shared/groups.lua
 --@include shared/held.lua
 --@include shared/wake.lua
+--@include shared/fields.lua
 --@include shared/give_up.lua
 --@include shared/kept.lua
 

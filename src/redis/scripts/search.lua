@@ -13,6 +13,7 @@
 --@include shared/iso8601.lua
 --@include shared/groups.lua
 --@include shared/truth.lua
+--@include shared/fields.lua
 --@include shared/read_event.lua
 --@include shared/sweep_classes.lua
 --@include shared/kept.lua

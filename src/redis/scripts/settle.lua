@@ -18,6 +18,7 @@
 --@include shared/calls.lua
 --@include shared/held.lua
 --@include shared/wake.lua
+--@include shared/fields.lua
 --@include shared/give_up.lua
 --@include shared/chunks.lua
 --@include shared/failures.lua

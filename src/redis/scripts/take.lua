@@ -12,7 +12,7 @@
 --       taken, number of events that were gone, {id, reason} of each event that was refused and is ERROR now, a list of
 --       id, attempt, {payload, created_at, worker_id, key, headers, error} of each event, 1 if it is one to be run alone,
 --       and 1 if such events wait for a worker that holds nothing
--- Cost  per event one HSTRLEN, one HMGET and its share of one ZADD and one HSET; ids that are gone by variadic EXISTS.
+-- Cost  per event one MEMORY USAGE, one HMGET and its share of one ZADD and one HSET; ids that are gone by variadic EXISTS.
 --       About 25 commands a call beside; looks at no more than `max` + 500 events and 2,000 ids.
 --
 -- Never allocates before its first write, PERSIST, so that workers drain a full Redis.
@@ -24,6 +24,7 @@
 --@include shared/presence.lua
 --@include shared/held.lua
 --@include shared/wake.lua
+--@include shared/fields.lua
 --@include shared/give_up.lua
 --@include shared/chunks.lua
 --@include shared/failures.lua
@@ -43,25 +44,20 @@ if state ~= 'OK' and state ~= 'AGAIN' then return {state, gen, top or 0, 0, note
 local discarded = 'discarded'
 
 -- Fields of an event; else nil, and why it cannot be handed out, or nothing when it is gone.
+local names = {'payload', 'created_at', 'worker_id', 'key', 'headers', 'error', 'discarded'}
 local function read(id)
   local key = events .. id
-  local payload = redis.pcall('HSTRLEN', key, 'payload')
-  if type(payload) == 'table' then
-    if not string.find(payload.err, 'WRONGTYPE', 1, true) then error(payload.err) end
-    return nil, 'its key holds a ' .. redis.call('TYPE', key).ok .. ', not a hash'
-  elseif payload > max_payload then
-    if redis.call('HEXISTS', key, 'discarded') == 1 then return nil, discarded end
-    return nil, 'its payload has ' .. digits(payload) .. ' bytes, more than the max_payload_bytes of ' .. digits(max_payload)
-  end
-  local fields = redis.call('HMGET', key, 'payload', 'created_at', 'worker_id', 'key', 'headers', 'error', 'discarded')
-  if not fields[1] then
+  local reason = not is_small(key) and unreadable(key, names, max_payload)
+  if reason then return nil, redis.pcall('HEXISTS', key, 'discarded') == 1 and discarded or reason end
+  local fields = try('HMGET', key, 'payload', 'created_at', 'worker_id', 'key', 'headers', 'error', 'discarded')
+  if fields.err then return nil, no_hash(key, fields) end
+  local payload = fields[1]
+  if not payload then
     if redis.call('EXISTS', key) == 0 then return nil end
     return nil, 'its hash has no payload'
   end
   if fields[7] then return nil, discarded end
-  local size = payload + (fields[3] and #fields[3] or 0) + (fields[4] and #fields[4] or 0) +
-               (fields[5] and #fields[5] or 0) + (fields[6] and #fields[6] or 0)
-  if size > max_payload + 1048576 then return nil, 'its fields have ' .. digits(size) .. ' bytes' end
+  if #payload > max_payload then return nil, large_payload(#payload, max_payload) end
   return fields, nil
 end
 
@@ -210,10 +206,11 @@ local function accounted_for(id)
   if redis.call('ZSCORE', leases, id) or redis.call('ZSCORE', delayed, id) or redis.call('ZSCORE', dead, id) then
     return true
   end
-  local said = redis.pcall('HMGET', events .. id, 'status', 'handled', 'failures')
-  if said.err then return false end
-  local by = said[2] and string.match(said[2], '^%d+ %d+ (%S+)') or said[1] == 'ERROR' and who_failed_last(said[3])
-  if by == group and said[1] == 'ERROR' then dead_again[#dead_again + 1] = id end
+  local key = events .. id
+  local status, handled = short_field(key, 'status', 64), short_field(key, 'handled', 4096)
+  local by = handled and string.match(handled, '^%d+ %d+ (%S+)') or
+             status == 'ERROR' and who_failed_last(short_field(key, 'failures', most_failures_bytes))
+  if by == group and status == 'ERROR' then dead_again[#dead_again + 1] = id end
   return by == group
 end
 

@@ -1,6 +1,8 @@
 -- The failed attempts of an event stand in its field `failures`: a JSON array, oldest first, of the last 20. An entry:
 -- {"attempt", "at" (ISO 8601), "group", "worker", "error" (up to 500 bytes)}. A lost lease is one of them.
 
+local most_failures_bytes = 262144  -- ours are smaller, whatever their errors say
+
 local function shortened(text)
   if #text <= 500 then return text end
   local last = 500  -- at the end of a character
@@ -22,8 +24,7 @@ end
 
 -- The field with one more entry; it is not written.
 local function with_failure(key, attempt, group, worker, reason)
-  local known = redis.pcall('HGET', key, 'failures')
-  local list = parse_failures(type(known) == 'string' and known)
+  local list = parse_failures(short_field(key, 'failures', most_failures_bytes))
   while #list >= 20 do table.remove(list, 1) end
   local at = iso_seconds(math.floor(now_us / 1000000)) .. string.format('.%06d+00:00', now_us % 1000000)
   list[#list + 1] = {attempt = attempt, at = at, group = group, worker = worker, error = shortened(reason)}

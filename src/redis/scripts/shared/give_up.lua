@@ -4,8 +4,8 @@
 local function score_of(index, key, id)
   local known = redis.call('ZSCORE', index, id)
   if known then return score(micros(known)) end
-  local created = redis.pcall('HGET', key, 'created_at')
-  return score(type(created) == 'string' and iso_micros(created) or now_us)
+  local created = short_field(key, 'created_at', 64)
+  return score(created and iso_micros(created) or now_us)
 end
 
 -- Whatever key stands there gets a TTL; an event is kept for at least `ttl` ms from now.

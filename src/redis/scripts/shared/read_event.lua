@@ -1,29 +1,26 @@
+local read_names = {'payload', 'created_at', 'worker_id', 'key', 'headers', 'error', 'handled', 'failures'}
+
 local function read_fields(key, most)
-  local size = redis.pcall('HSTRLEN', key, 'payload')
-  if type(size) == 'table' then
-    if not string.find(size.err, 'WRONGTYPE', 1, true) then error(size.err) end
-    local reason = 'its key holds a ' .. redis.call('TYPE', key).ok .. ', not a hash'
-    return {false, false, false, false, false, false, false, false}, reason, 0
-  end
-  if size > most then
-    local fields = redis.call('HMGET', key, 'none', 'created_at', 'worker_id', 'none', 'none', 'none', 'handled', 'none')
-    return fields, 'its payload has ' .. digits(size) .. ' bytes, more than the max_payload_bytes of ' .. digits(most), 0
-  end
-  local fields = redis.call('HMGET', key, 'payload', 'created_at', 'worker_id', 'key', 'headers', 'error', 'handled', 'failures')
-  if not fields[1] then
+  local reason = not is_small(key) and unreadable(key, read_names, most)
+  local fields = not reason and redis.pcall('HMGET', key, unpack(read_names))
+  if fields and fields.err then reason = no_hash(key, fields) end
+  if not reason and not fields[1] then
     if redis.call('EXISTS', key) == 0 then return nil end
     return fields, 'its hash has no payload', 0
   end
-  for i = 2, 8 do size = size + (fields[i] and #fields[i] or 0) end
-  if size > most + 1048576 then
-    return {false, fields[2], false, false, false, false, false, false}, 'its fields have ' .. digits(size) .. ' bytes', 0
+  if not reason and #fields[1] > most then reason = large_payload(#fields[1], most) end
+  if reason then
+    return {false, short_field(key, 'created_at', 4096), short_field(key, 'worker_id', 4096), false, false, false,
+            short_field(key, 'handled', 4096), false}, reason, 0
   end
+  local size = 0
+  for i = 1, 8 do size = size + (fields[i] and #fields[i] or 0) end
   return fields, '', size
 end
 
 -- An event for reading: {payload, created_at, worker_id, key, headers, error, handled, failures}, and why there is no
--- payload; nothing when it is gone. An oversized payload is not read. Also returns the size. `created` gives the time, in us, of an
--- event that does not say it.
+-- payload; nothing when it is gone. Also returns the size. `created` gives the time, in us, of an event that does not say
+-- it.
 local function read_event(key, most, created)
   local fields, reason, size = read_fields(key, most)
   if fields and not fields[2] then
