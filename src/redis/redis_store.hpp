@@ -96,6 +96,9 @@ private:
     void search_more(std::shared_ptr<Searching>);
     void count_more(std::shared_ptr<Counting>);
     void stats_more(std::shared_ptr<GatheringStats>);
+    template <class Asking>
+    bool asks_again(const Reply& lacks, const std::shared_ptr<Asking>&,
+                    void (RedisStore::*ask)(std::shared_ptr<Asking>));
     void find_subscribers(const std::string& id, Deadline, Callback<std::vector<SubscriberInfo>>);
 
     detail::IoThread& io_;

@@ -87,6 +87,19 @@ void RedisStore::get_more(std::shared_ptr<Getting> getting) {
         });
 }
 
+/// Where the first reply says that the index lacks entries: asks again when they are back. Not where a later one says
+/// so: what was found until then would have to be forgotten.
+template <class Asking>
+bool RedisStore::asks_again(const Reply& lacks, const std::shared_ptr<Asking>& asking,
+                            void (RedisStore::*ask)(std::shared_ptr<Asking>)) {
+    const bool is_first = !std::exchange(asking->asked, true);
+    if (!is_first || lacks.integer != 1) {
+        return false;
+    }
+    put_index_back(asking->deadline, most_rounds, [this, asking, ask] { (this->*ask)(asking); });
+    return true;
+}
+
 // -- pages -----------------------------------------------------------------------------------------------------------
 
 struct RedisStore::Searching {
@@ -98,7 +111,7 @@ struct RedisStore::Searching {
     detail::SearchReply found = {};
     int calls = 0;
     std::int64_t bytes = 0;
-    bool again = false;  // the index lacked entries, and what could be done about it was done
+    bool asked = false;  // there was a reply
 };
 
 void RedisStore::search(detail::SearchRequest request, Deadline deadline, Callback<detail::SearchReply> done) {
@@ -118,15 +131,13 @@ void RedisStore::search_more(std::shared_ptr<Searching> searching) {
     call.argument(keys_.event_start).argument(keys_.leases_start).argument(keys_.open_start);
     call.argument(keys_.dead_start).argument(max_payload_bytes_);
     call.argument(reply_bytes_ - searching->bytes);
-    ++searching->calls;
     run(
         std::move(call), searching->deadline, [searching](const Failure& failure) { searching->done(failure); },
         [this, searching](Reply& reply) {
-            if (reply.items.at(4).integer == 1 && searching->calls == 1 && !std::exchange(searching->again, true)) {
-                searching->calls = 0;
-                put_index_back(searching->deadline, most_rounds, [this, searching] { search_more(searching); });
+            if (asks_again(reply.items.at(4), searching, &RedisStore::search_more)) {
                 return;
             }
+            ++searching->calls;
             auto& events = searching->found.events;
             for (Reply& entry : reply.items.at(3).items) {
                 events.push_back(read_event(to_int(entry.items.at(0)), entry.items.at(1).text, entry.items.at(2).text,
@@ -156,7 +167,7 @@ struct RedisStore::Counting {
     Deadline deadline = {};
     Callback<std::int64_t> done = {};
     std::int64_t count = 0;
-    bool again = false;  // as Searching's
+    bool asked = false;
 };
 
 void RedisStore::count(EventFilter filter, Deadline deadline, Callback<std::int64_t> done) {
@@ -170,11 +181,9 @@ void RedisStore::count_more(std::shared_ptr<Counting> counting) {
     run(
         std::move(call), counting->deadline, [counting](const Failure& failure) { counting->done(failure); },
         [this, counting](const Reply& reply) {
-            if (reply.items.at(4).integer == 1 && !std::exchange(counting->again, true)) {
-                put_index_back(counting->deadline, most_rounds, [this, counting] { count_more(counting); });
+            if (asks_again(reply.items.at(4), counting, &RedisStore::count_more)) {
                 return;
             }
-            counting->again = true;  // else what was counted so far would have to be forgotten
             counting->count += reply.items.at(2).integer;
             const std::int64_t next = reply.items.at(3).integer;
             if (next == no_more) {
@@ -191,7 +200,7 @@ struct RedisStore::GatheringStats {
     Deadline deadline = {};
     Callback<QueueStats> done = {};
     QueueStats stats = {};
-    bool again = false;  // as Searching's
+    bool asked = false;
 };
 
 void RedisStore::stats(bool by_status, Deadline deadline, Callback<QueueStats> done) {
@@ -205,11 +214,9 @@ void RedisStore::stats_more(std::shared_ptr<GatheringStats> gathering) {
     run(
         std::move(call), gathering->deadline, [gathering](const Failure& failure) { gathering->done(failure); },
         [this, gathering](const Reply& reply) {
-            if (reply.items.at(10).integer == 1 && !std::exchange(gathering->again, true)) {
-                put_index_back(gathering->deadline, most_rounds, [this, gathering] { stats_more(gathering); });
+            if (asks_again(reply.items.at(10), gathering, &RedisStore::stats_more)) {
                 return;
             }
-            gathering->again = true;
             QueueStats& stats = gathering->stats;
             stats.last_id = reply.items.at(2).integer;
             stats.subscribers = reply.items.at(3).integer;
