@@ -8,6 +8,7 @@
 #include "core/identity.hpp"
 #include "core/names.hpp"
 #include "core/page_id.hpp"
+#include "core/publish_limits.hpp"
 #include "core/running_scope.hpp"
 #include "core/time_after.hpp"
 #include "core/watch_thread.hpp"
@@ -18,59 +19,7 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::size_t most_events_a_publish = 1000;
-constexpr std::size_t most_bytes_a_publish = std::size_t{32} * 1024 * 1024;
-constexpr std::size_t most_key_bytes = 1024;
-constexpr std::size_t most_header_bytes = std::size_t{64} * 1024;
-// For how long the last handle waits for the server to take the last outcomes; healthy ones need a thousandth of it.
-constexpr auto patience_of_destructors = milliseconds(250);
-
 int hardware_threads() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
-
-std::size_t check_events(const std::vector<std::string>& payloads, const PublishOptions& options,
-                         const std::string& headers, const QueueSettings& settings) {
-    const auto refuse = [](errc code, const std::string& message) { throw Error(code, "cannot publish: " + message); };
-    if (payloads.size() > most_events_a_publish) {
-        refuse(errc::invalid_argument, std::to_string(payloads.size()) + " events in one call; at most " +
-                                           std::to_string(most_events_a_publish) + " are published together");
-    }
-    if (options.key.size() > most_key_bytes) {
-        refuse(errc::invalid_argument, "the key has " + std::to_string(options.key.size()) + " bytes; at most " +
-                                           std::to_string(most_key_bytes) + " are allowed");
-    }
-    if (headers.size() > most_header_bytes) {
-        refuse(errc::invalid_argument, "the headers have " + std::to_string(headers.size()) + " bytes; at most " +
-                                           std::to_string(most_header_bytes) + " are allowed");
-    }
-    if (options.dedup_key.size() > most_key_bytes) {
-        refuse(errc::invalid_argument, "the dedup_key has " + std::to_string(options.dedup_key.size()) +
-                                           " bytes; at most " + std::to_string(most_key_bytes) + " are allowed");
-    }
-    if (options.dedup_window < milliseconds(0) || options.dedup_window > settings.event_ttl) {
-        refuse(errc::invalid_argument, "dedup_window is " + std::to_string(options.dedup_window.count()) +
-                                           " ms; it must be 0 to the queue's event_ttl, " +
-                                           std::to_string(settings.event_ttl.count()) + " ms");
-    }
-    if (options.dedup_window > milliseconds(0) && options.dedup_key.empty()) {
-        refuse(errc::invalid_argument, "there is a dedup_window but no dedup_key");
-    }
-    const auto most_payload_bytes = static_cast<std::size_t>(settings.max_payload_bytes);
-    std::size_t bytes = 0;
-    for (const auto& payload : payloads) {
-        if (payload.size() > most_payload_bytes) {
-            refuse(errc::payload_too_large, "the payload has " + std::to_string(payload.size()) + " bytes; at most " +
-                                                std::to_string(most_payload_bytes) +
-                                                " are allowed (the queue's max_payload_bytes)");
-        }
-        bytes += payload.size() + options.key.size() + headers.size();
-    }
-    if (bytes > most_bytes_a_publish) {
-        refuse(errc::invalid_argument, "the events of one call have " + std::to_string(bytes) +
-                                           " bytes together; at most " + std::to_string(most_bytes_a_publish) +
-                                           " are published together");
-    }
-    return bytes;
-}
 
 Timestamp from_us(std::int64_t us) { return Timestamp(Timestamp::time_point(std::chrono::microseconds(us))); }
 
@@ -135,6 +84,8 @@ void QueueCore::start() {
         }
     });
 }
+
+bool QueueCore::is_at_home() const { return context_->backend->io().is_at_home(); }
 
 void QueueCore::require_open(const char* doing) const {
     if (!is_at_home()) {
@@ -497,131 +448,6 @@ Subscription QueueCore::watch(std::function<void(const EventNotice&)> callback, 
                         std::move(ready));
         });
     return subscription;
-}
-
-// -- the end ---------------------------------------------------------------------------------------------------------
-
-void QueueCore::begin_close() {
-    std::vector<std::shared_ptr<SubscriptionState>> all;
-    {
-        // Under the lock, so that who subscribes at this moment is either among them or told that it is closed.
-        const std::lock_guard lock(mutex_);
-        if (closed_.exchange(true)) {
-            return;
-        }
-        for (const auto& [id, state] : subscriptions_) {
-            all.push_back(state);
-        }
-    }
-    for (const auto& state : all) {
-        state->end_in_background();
-    }
-    context_->backend->io().post([self = shared_from_this()] { self->stop_workers(); });
-}
-
-void QueueCore::stop_workers() {
-    const auto all = workers();
-    workers_running_ = static_cast<int>(all.size()) + 1;  // and one that stands for this loop
-    workers_undrained_ = workers_running_;
-    for (const auto& worker : all) {
-        worker->stop([self = shared_from_this()] { self->on_handlers_ended(); },
-                     [self = shared_from_this()] { self->on_drained(); });
-    }
-    on_handlers_ended();
-    publisher_->when_idle([self = shared_from_this()] { self->on_drained(); });
-}
-
-void QueueCore::on_handlers_ended() {
-    if (--workers_running_ > 0) {
-        return;
-    }
-    {
-        const std::lock_guard lock(ending_->mutex);
-        ending_->handlers_ended = true;
-    }
-    ending_->changed.notify_all();
-    // Once the leases have run out, others have what is left: there is nothing more to store.
-    const auto patience = std::max<milliseconds>(context_->settings.lease, std::chrono::seconds(1));
-    auto timer = std::make_shared<boost::asio::steady_timer>(context_->backend->io().context(), patience);
-    timer->async_wait([timer, weak = weak_from_this()](const boost::system::error_code&) {
-        if (const auto self = weak.lock()) {
-            self->release_store();
-        }
-    });
-}
-
-void QueueCore::on_drained() {
-    if (--workers_undrained_ == 0) {
-        release_store();
-    }
-}
-
-void QueueCore::release_store() {
-    if (!context_->store) {
-        return;
-    }
-    std::size_t unsettled = 0;
-    for (const auto& worker : workers()) {
-        unsettled += worker->unsettled();
-    }
-    if (unsettled > 0) {
-        log(LogLevel::warning, "closed " + context_->describe() + " without having stored the outcome of " +
-                                   std::to_string(unsettled) + " events; they are processed again");
-    }
-    context_->store.reset();
-    publisher_->store_is_gone();
-    // Behind everything of ours that is still on the I/O thread's stack.
-    context_->backend->io().post([ending = ending_] {
-        {
-            const std::lock_guard lock(ending->mutex);
-            ending->released = true;
-        }
-        ending->changed.notify_all();
-    });
-}
-
-bool QueueCore::is_at_home() const { return context_->backend->io().is_at_home(); }
-
-bool QueueCore::close(milliseconds timeout) {
-    if (!is_at_home()) {
-        return true;  // no handler of it runs in this process, and it is the other's to close
-    }
-    if (RunningScope::inside(this)) {
-        throw Error(errc::would_deadlock, "close() was called in a handler of the same queue, which waits for it");
-    }
-    const auto deadline = time_after(timeout);
-    begin_close();
-    std::unique_lock lock(ending_->mutex);
-    const bool all = ending_->changed.wait_until(lock, deadline, [this] { return ending_->released; });
-    const bool handlers_ended = ending_->handlers_ended;
-    lock.unlock();
-    if (!all && !handlers_ended) {
-        log(LogLevel::warning, "close() of " + context_->describe() + " ran out of time after " +
-                                   std::to_string(timeout.count()) + " ms with handlers still running");
-        context_->backend->io().post([self = shared_from_this()] {
-            for (const auto& worker : self->workers()) {
-                worker->request_stop_of_running();
-            }
-        });
-    } else if (!all) {
-        log(LogLevel::warning, "close() of " + context_->describe() + " ran out of time after " +
-                                   std::to_string(timeout.count()) +
-                                   " ms before all outcomes were stored; it goes on in the background");
-    }
-    return handlers_ended;
-}
-
-void QueueCore::last_handle_gone() {
-    if (RunningScope::inside(this)) {
-        log(LogLevel::warning, "the last handle of " + context_->describe() +
-                                   " was dropped in one of its own handlers; it closes in the background");
-        begin_close();
-        return;
-    }
-    begin_close();
-    std::unique_lock lock(ending_->mutex);
-    ending_->changed.wait(lock, [this] { return ending_->handlers_ended; });
-    ending_->changed.wait_for(lock, patience_of_destructors, [this] { return ending_->released; });
 }
 
 }  // namespace eventy::detail

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "base/log.hpp"
-#include "core/answer.hpp"
 #include "core/retry_decision.hpp"
 
 namespace eventy::detail {
@@ -41,39 +40,13 @@ Worker::Worker(std::shared_ptr<QueueContext> context, std::string group, const v
 
 // -- subscriptions ---------------------------------------------------------------------------------------------------
 
-void Worker::add(std::shared_ptr<SubscriptionState> subscription, SubscriberInfo info) {
-    const std::lock_guard lock(mutex_);
-    subscriptions_.push_back(std::move(subscription));
-    infos_.push_back(std::move(info));
-}
-
-void Worker::remove(const std::string& id) {
-    const std::lock_guard lock(mutex_);
-    const auto erased = std::erase_if(subscriptions_, [&](const auto& s) { return s->id() == id; });
-    std::erase_if(infos_, [&](const auto& info) { return info.id == id; });
-    if (erased > 0) {
-        gone_.push_back(id);
-    }
-}
-
-std::vector<std::shared_ptr<SubscriptionState>> Worker::subscriptions() const {
-    const std::lock_guard lock(mutex_);
-    return subscriptions_;
-}
-
 void Worker::subscriptions_changed() {
-    std::vector<std::string> gone;
-    bool any = false;
-    {
-        const std::lock_guard lock(mutex_);
-        gone.swap(gone_);
-        any = !subscriptions_.empty();
-    }
+    auto ended = subscribers_.take_ended();
     if (!context_->store || stopped_) {
         return;
     }
-    forget_subscribers(std::move(gone));
-    if (any) {
+    forget_subscribers(std::move(ended));
+    if (subscribers_.any()) {
         if (!delivery_.active()) {
             delivery_.start();
         }
@@ -314,6 +287,10 @@ void Worker::on_reports() {
     pump();
 }
 
+std::optional<milliseconds> Worker::next_attempt_after(int attempt, std::string& error) const {
+    return detail::next_attempt_after(context_->settings.retry, attempt, error, random_share());
+}
+
 void Worker::settle(Finished finished) {
     jobs_.erase(key(finished.lease));
     deferred_.erase(key(finished.lease));
@@ -370,131 +347,7 @@ void Worker::on_settled(const std::vector<Finished>& batch, Result<StillHeld> re
     }
 }
 
-// -- leases ----------------------------------------------------------------------------------------------------------
-
-void Worker::arm_renewal_timer() {
-    // What is taken while it is set is due later than what it is set for.
-    const auto next = renewal_timer_set_ ? std::nullopt : delivery_.next_renewal_at();
-    if (next) {
-        renewal_timer_set_ = true;
-        ring_at(renewal_timer_, *next, [](Worker& self) {
-            self.renewal_timer_set_ = false;
-            self.renew_if_due();
-            self.arm_renewal_timer();
-        });
-    }
-}
-
-void Worker::renew_if_due() {
-    const auto now = std::chrono::steady_clock::now();
-    auto leases = delivery_.next_renewal(now);
-    if (leases.empty() || !context_->store) {
-        return;
-    }
-    RenewRequest request{.group = group_, .lease = context_->settings.lease, .leases = leases};
-    context_->store->renew(std::move(request),
-                           [weak = weak_from_this(), now, leases = std::move(leases)](const Result<StillHeld>& result) {
-                               const auto self = weak.lock();
-                               if (!self) {
-                                   return;
-                               }
-                               if (result) {
-                                   self->on_renewed(now, leases, result.value());
-                               } else {
-                                   self->delivery_.renewal_failed(std::chrono::steady_clock::now());
-                                   self->log_failure("cannot renew leases of", result.failure());
-                               }
-                               self->renew_if_due();
-                               self->pump();
-                           });
-}
-
-void Worker::on_renewed(SteadyTime sent, const std::vector<Lease>& leases, const StillHeld& still_held) {
-    for (const auto& lease : delivery_.renewed(sent, leases, still_held)) {
-        lose(lease);
-    }
-    std::vector<std::shared_ptr<Job>> again;
-    for (const auto& lease : leases) {
-        const auto job = jobs_.find(key(lease));
-        if (job == jobs_.end() || !delivery_.holds(lease)) {
-            continue;
-        }
-        job->second->set_lease_until(*delivery_.lease_until(lease));
-        if (deferred_.erase(key(lease)) > 0) {
-            again.push_back(job->second);
-        }
-    }
-    submit(again);
-}
-
-void Worker::lose(Lease lease) {
-    const auto job = jobs_.find(key(lease));
-    if (job == jobs_.end()) {
-        return;
-    }
-    log(LogLevel::warning, "the lease of event " + std::to_string(lease.id) + " of " + context_->describe() +
-                               " was lost; its handler is asked to stop");
-    if (!job->second->cancel()) {
-        linger(job->second);
-    }
-    deferred_.erase(key(lease));
-    jobs_.erase(job);
-}
-
-/// Its handlers run, and whatever they do has no effect any more.
-void Worker::linger(const std::shared_ptr<Job>& job) {
-    lingering_.insert(job);
-    delivery_.lingering();
-    job->request_stop();
-}
-
-std::optional<milliseconds> Worker::next_attempt_after(int attempt, std::string& error) const {
-    return detail::next_attempt_after(context_->settings.retry, attempt, error, random_share());
-}
-
 // -- times -----------------------------------------------------------------------------------------------------------
-
-void Worker::arm_handler_timer() {
-    const auto timeout = context_->settings.handler_timeout;
-    if (handler_timer_set_ || timeout == milliseconds(0) || jobs_.empty()) {
-        return;
-    }
-    handler_timer_set_ = true;
-    const auto step = std::clamp(timeout / 10, milliseconds(5), milliseconds(1000));
-    ring_at(handler_timer_, std::chrono::steady_clock::now() + step, [](Worker& self) {
-        self.handler_timer_set_ = false;
-        self.on_reports();  // who ended in time has not failed, however late we are
-        self.time_out_handlers();
-        self.pump();
-    });
-}
-
-/// The attempt counts as failed now: a handler that never returns must not keep its event for ever.
-void Worker::time_out_handlers() {
-    const auto timeout = context_->settings.handler_timeout;
-    const auto now = std::chrono::steady_clock::now();
-    std::vector<std::shared_ptr<Job>> late;
-    for (const auto& [lease, job] : jobs_) {
-        const auto started = job->started();
-        if (started && *started + timeout <= now) {
-            late.push_back(job);
-        }
-    }
-    for (const auto& job : late) {
-        std::string error =
-            "the handler ran longer than the handler_timeout of " + std::to_string(timeout.count()) + " ms";
-        log(LogLevel::warning, "event " + std::to_string(job->lease().id) + " of " + context_->describe() + ": " +
-                                   error + "; the attempt has failed, and its handler is asked to stop");
-        const auto wait = next_attempt_after(job->attempt(), error);
-        linger(job);
-        settle({.lease = job->lease(),
-                .verdict = wait ? Verdict::retry : Verdict::failed,
-                .error = std::move(error),
-                .delay = wait.value_or(milliseconds(0)),
-                .started = *job->started(),
-                .finished = now});
-    }
-}
 
 void Worker::arm_due_timer() {
     const auto next = delivery_.next_due();
@@ -523,62 +376,14 @@ void Worker::pass_on_unless_taking() {
     }
 }
 
-void Worker::extend(Lease lease, milliseconds time) {
-    if (time <= milliseconds(0) || time > std::chrono::hours(24)) {
-        throw Error(errc::invalid_argument, "cannot extend a lease by " + std::to_string(time.count()) +
-                                                " ms; it must be over 0 and at most 1 day");
-    }
-    const auto held = call_and_wait<StillHeld>(
-        context_->backend->io(), [self = shared_from_this(), lease, time](Callback<StillHeld> done) {
-            if (!self->context_->store) {
-                done(Failure{errc::closed, "the queue is closed"});
-                return;
-            }
-            self->context_->store->renew(
-                {.group = self->group_, .lease = time, .leases = {lease}, .deadline = self->context_->call_deadline()},
-                std::move(done));
-        });
-    if (held.empty() || !held[0]) {
-        throw LeaseLost(errc::lease_lost, "cannot extend the lease of event " + std::to_string(lease.id) + " of " +
-                                              context_->describe() + ": another worker has it, or it was settled");
-    }
-}
-
-void Worker::report_progress(Lease lease, double fraction, std::string note) {
-    if (!(fraction >= 0 && fraction <= 1)) {
-        throw Error(errc::invalid_argument, "progress is " + std::to_string(fraction) + "; it must be 0 to 1");
-    }
-    const auto held = call_and_wait<StillHeld>(
-        context_->backend->io(), [self = shared_from_this(), lease, fraction, note](Callback<StillHeld> done) {
-            if (!self->context_->store) {
-                done(Failure{errc::closed, "the queue is closed"});
-                return;
-            }
-            self->context_->store->progress({.group = self->group_,
-                                             .lease = lease,
-                                             .fraction = fraction,
-                                             .note = note,
-                                             .deadline = self->context_->call_deadline()},
-                                            std::move(done));
-        });
-    if (held.empty() || !held[0]) {
-        throw LeaseLost(errc::lease_lost, "cannot store the progress of event " + std::to_string(lease.id) + " of " +
-                                              context_->describe() + ": another worker has it, or it was settled");
-    }
-}
-
 // -- once a second ---------------------------------------------------------------------------------------------------
 
 void Worker::upkeep() {
     if (upkeep_running_ || !context_->store) {
         return;
     }
-    UpkeepRequest request{.group = group_, .subscriber_ttl = subscriber_ttl};
-    {
-        const std::lock_guard lock(mutex_);
-        request.alive = infos_;
-    }
     upkeep_running_ = true;
+    UpkeepRequest request{.group = group_, .alive = subscribers_.infos(), .subscriber_ttl = subscriber_ttl};
     context_->store->upkeep(std::move(request), [weak = weak_from_this()](const Result<UpkeepReply>& reply) {
         const auto self = weak.lock();
         if (!self) {
@@ -628,17 +433,7 @@ void Worker::stop(std::function<void()> handlers_ended, std::function<void()> dr
     on_drained_ = std::move(drained);
     delivery_.stop();
     hand_back_unstarted();
-    std::vector<std::string> ids;
-    {
-        const std::lock_guard lock(mutex_);
-        for (const auto& info : infos_) {
-            ids.push_back(info.id);
-        }
-        ids.insert(ids.end(), gone_.begin(), gone_.end());
-        infos_.clear();
-        gone_.clear();
-    }
-    forget_subscribers(std::move(ids));
+    forget_subscribers(subscribers_.end_all());
     pump();
     tell_progress_of_stop();
 }

@@ -12,7 +12,9 @@
 
 #include "core/delivery.hpp"
 #include "core/group_commit.hpp"
+#include "core/group_subscribers.hpp"
 #include "core/job.hpp"
+#include "core/lease_calls.hpp"
 #include "core/queue_context.hpp"
 
 namespace eventy::detail {
@@ -24,8 +26,10 @@ public:
     Worker(std::shared_ptr<QueueContext>, std::string group, const void* queue);
 
     /// From any thread; `subscriptions_changed` must follow on the I/O thread.
-    void add(std::shared_ptr<SubscriptionState>, SubscriberInfo);
-    void remove(const std::string& id);
+    void add(std::shared_ptr<SubscriptionState> subscription, SubscriberInfo info) {
+        subscribers_.add(std::move(subscription), std::move(info));
+    }
+    void remove(const std::string& id) { subscribers_.remove(id); }
     void subscriptions_changed();
 
     /// The connection was lost and is back.
@@ -40,11 +44,13 @@ public:
     std::size_t unsettled() const { return delivery_.held(); }
 
     // JobHost, on the handlers' threads:
-    std::vector<std::shared_ptr<SubscriptionState>> subscriptions() const override;
+    std::vector<std::shared_ptr<SubscriptionState>> subscriptions() const override { return subscribers_.states(); }
     void report(JobReport) override;
     std::optional<milliseconds> next_attempt_after(int attempt, std::string& error) const override;
-    void extend(Lease, milliseconds) override;
-    void report_progress(Lease, double fraction, std::string note) override;
+    void extend(Lease lease, milliseconds time) override { extend_lease(context_, group_, lease, time); }
+    void report_progress(Lease lease, double fraction, std::string note) override {
+        store_progress(context_, group_, lease, fraction, std::move(note));
+    }
     const std::string& worker_id() const override { return context_->worker_id; }
     const void* queue() const override { return queue_; }
 
@@ -93,11 +99,9 @@ private:
     std::string group_;
     const void* queue_;
 
-    mutable std::mutex mutex_;  // guards what the handlers' threads share with the I/O thread
-    std::vector<std::shared_ptr<SubscriptionState>> subscriptions_;
-    std::vector<SubscriberInfo> infos_;
-    std::vector<std::string> gone_;  // subscribers to take out of the store
-    std::vector<JobReport> reports_;
+    GroupSubscribers subscribers_;
+    std::mutex mutex_;
+    std::vector<JobReport> reports_;  // from the handlers' threads, guarded by the mutex
 
     Delivery delivery_;
     std::map<LeaseKey, std::shared_ptr<Job>> jobs_;  // taken and not reported yet
