@@ -1,5 +1,6 @@
 // Compares the ledger with Redis: a pure function.
 #pragma once
+#include <algorithm>
 #include <array>
 #include <map>
 #include <string>
@@ -13,8 +14,8 @@
 namespace eventy::ledger {
 
 struct Evidence {
-    std::vector<Record> records = {};  // by time
-    StoredState stored = {};           // when nobody works any more
+    std::vector<Record> records = {};          // by time
+    std::map<Place, StoredState> stored = {};  // of each group of each type of each server, when nobody works any more
     Terms terms = {};
 };
 
@@ -34,6 +35,7 @@ struct Finding {
     Must must = Must::nothing_lost;
     std::string token = {};   // of the event, or empty
     std::string who = {};     // the worker that it is about, or empty
+    Place where = {};         // the group
     Micros from = 0, to = 0;  // when it happened; 0 where the event's own records say it
     std::string words = {};
 };
@@ -48,6 +50,18 @@ struct Longest {
         time = std::max(time, one);
         ++count;
     }
+    void add(const Longest& other) {
+        time = std::max(time, other.time);
+        count += other.count;
+        at_once += other.at_once;
+    }
+};
+
+/// What is said of each group by itself, too.
+struct GroupFigures {
+    Place place = {};
+    std::int64_t processed = 0, given_up = 0, handled_again = 0;
+    Longest after_death = {};
 };
 
 struct Verdict {
@@ -61,10 +75,18 @@ struct Verdict {
     Longest after_death = {}, after_return = {};
     std::map<std::string, std::int64_t> faults = {};
     std::vector<Finding> findings = {};
+    std::vector<GroupFigures> groups = {};
 
     std::int64_t broken(Must) const;
+    /// How many of them concern this group.
+    std::int64_t broken(Must, const Place&) const;
 };
 
+/// Each group of each server for itself, and then all together.
 Verdict audit(const Evidence&);
+
+/// Whether a record has to do with what happens in this group: it says so, or it is about all of something that the
+/// group belongs to.
+bool concerns(const Record&, const Place& group);
 
 }  // namespace eventy::ledger

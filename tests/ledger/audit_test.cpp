@@ -1,102 +1,7 @@
 // A ledger that cannot fail is worth nothing: each kind of violation is planted, and the audit has to find it.
-#include "ledger/audit.hpp"
-
-#include <gtest/gtest.h>
-
-#include "ledger/report.hpp"
+#include "ledger/audit_fixture.hpp"
 
 namespace eventy::ledger {
-
-namespace {
-
-/// Evidence of a run in which all is well, to be spoiled: event 1 of token p1-1, published by p1.1 and processed once
-/// by w1.1; event 2, handled by w1.1 until it is killed, and then by w2.1. Times in ms.
-class AuditTest : public testing::Test {
-protected:
-    AuditTest() {
-        evidence_.terms = {.lease = std::chrono::milliseconds(2000),
-                           .handler_timeout = std::chrono::milliseconds(3000)};
-        at(0, "w1.1", What::subscribed);
-        at(0, "w2.1", What::subscribed);
-        publish(1, "p1-1", 1);
-        publish(10, "p1-2", 2);
-        start(100, "w1.1", 1, 1000);
-        end(110, "w1.1", 1, 1000, "ok");
-        start(200, "w1.1", 2, 2000);
-        at(300, "w1.1", What::killed);
-        start(2400, "w2.1", 2, 3000);
-        end(2410, "w2.1", 2, 3000, "ok");
-        at(60000, "w2.1", What::terminated);
-        processed(1, "w1.1");
-        processed(2, "w2.1");
-    }
-
-    void at(Micros ms, const std::string& who, What what, const std::string& note = {}) {
-        evidence_.records.push_back({.at = ms * 1000, .who = who, .what = what, .note = note});
-    }
-    void publish(Micros ms, const std::string& token, std::int64_t id) {
-        evidence_.records.push_back({.at = ms * 1000, .who = "p1.1", .what = What::intend, .token = token});
-        evidence_.records.push_back(
-            {.at = ms * 1000 + 500, .who = "p1.1", .what = What::acked, .token = token, .id = id});
-    }
-    void run_record(Micros ms, const std::string& who, std::int64_t id, std::int64_t epoch, What what,
-                    const std::string& note, int attempt) {
-        evidence_.records.push_back({.at = ms * 1000,
-                                     .who = who,
-                                     .what = what,
-                                     .token = "p1-" + std::to_string(id),
-                                     .id = id,
-                                     .epoch = epoch,
-                                     .attempt = attempt,
-                                     .note = note});
-    }
-    void start(Micros ms, const std::string& who, std::int64_t id, std::int64_t epoch, int attempt = 1) {
-        run_record(ms, who, id, epoch, What::start, "id-of-" + who, attempt);
-    }
-    void end(Micros ms, const std::string& who, std::int64_t id, std::int64_t epoch, const std::string& how,
-             int attempt = 1) {
-        run_record(ms, who, id, epoch, What::end, how, attempt);
-    }
-    void stored(std::int64_t id, StoredEvent event) {
-        evidence_.stored.last_id = evidence_.stored.cursor = std::max(evidence_.stored.last_id, id);
-        evidence_.stored.events[id] = std::move(event);
-    }
-    void processed(std::int64_t id, const std::string& who) {
-        stored(id, {.token = "p1-" + std::to_string(id),
-                    .status = "PROCESSED",
-                    .places = {"done"},
-                    .handled_by = "id-of-" + who});
-    }
-    /// Without the run of event 2 that follows w1.1's death.
-    void remove_runs_of(const std::string& who) {
-        std::erase_if(evidence_.records, [&](const Record& r) { return r.who == who && !r.token.empty(); });
-    }
-
-    Verdict judge() {
-        sort_by_time(evidence_.records);
-        return audit(evidence_);
-    }
-    /// Exactly this must is broken, so often; and the report says so.
-    void expect_broken(Must must, std::int64_t times = 1) {
-        const Verdict verdict = judge();
-        for (std::size_t i = 0; i < musts; ++i) {
-            const auto each = static_cast<Must>(i);
-            EXPECT_EQ(verdict.broken(each), each == must ? times : 0)
-                << "must " << i << tell_findings(verdict, evidence_);
-        }
-        EXPECT_NE(make_table(verdict, evidence_.terms).find("BROKEN"), std::string::npos);
-        EXPECT_NE(tell_findings(verdict, evidence_).find("BROKEN"), std::string::npos);
-    }
-    void expect_all_well() {
-        const Verdict verdict = judge();
-        EXPECT_TRUE(verdict.findings.empty()) << tell_findings(verdict, evidence_);
-        EXPECT_EQ(make_table(verdict, evidence_.terms).find("BROKEN"), std::string::npos);
-    }
-
-    Evidence evidence_;
-};
-
-}  // namespace
 
 TEST_F(AuditTest, AGoodRunIsCountedAndNothingIsBroken) {
     expect_all_well();
@@ -129,7 +34,7 @@ TEST_F(AuditTest, AnEventThatAnotherFinishedThanRedisSaysIsLost) {
     start(500, "w2.1", 3, 2500);
     end(510, "w2.1", 3, 2500, "ok");
     processed(3, "w2.1");
-    evidence_.stored.events[3].handled_by = "somebody";
+    redis().events[3].handled_by = "somebody";
     const Verdict verdict = judge();
     EXPECT_EQ(verdict.broken(Must::nothing_lost), 1);
     EXPECT_EQ(verdict.broken(Must::no_stale_settle), 1);
@@ -167,7 +72,7 @@ TEST_F(AuditTest, LostLeasesOfWorkersThatNothingHappenedToGiveNothingUp) {
                .places = {"dead"},
                .lost_by = {"id-of-w2.1", "id-of-w2.1", "id-of-w2.1"}});
     expect_broken(Must::nothing_lost);
-    evidence_.stored.events[3].lost_by = {"id-of-w1.1", "id-of-w1.1", "id-of-w1.1"};
+    redis().events[3].lost_by = {"id-of-w1.1", "id-of-w1.1", "id-of-w1.1"};
     expect_all_well();
 }
 
@@ -175,7 +80,7 @@ TEST_F(AuditTest, LostLeasesOfWorkersThatNothingHappenedToGiveNothingUp) {
 // --------------------------------------------------------------------------------------------------------
 
 TEST_F(AuditTest, ATokenThatStandsTwiceIsADuplicate) {
-    stored(3, evidence_.stored.events[1]);
+    stored(3, redis().events[1]);
     expect_broken(Must::no_duplicate);
 }
 
@@ -189,12 +94,12 @@ TEST_F(AuditTest, APublishOfUnknownOutcomeMayBeThereOnceOrNot) {
     expect_all_well();
     EXPECT_EQ(judge().unknown_there, 1);
     processed(4, "w2.1");
-    evidence_.stored.events[4] = evidence_.stored.events[3];
+    redis().events[4] = redis().events[3];
     expect_broken(Must::no_duplicate);
 }
 
 TEST_F(AuditTest, AnEventUnderAnotherIdThanThePublisherWasToldIsWrong) {
-    std::swap(evidence_.stored.events[1], evidence_.stored.events[2]);
+    std::swap(redis().events[1], redis().events[2]);
     expect_broken(Must::no_duplicate, 2);
 }
 
@@ -219,9 +124,9 @@ TEST_F(AuditTest, ASettleOfOneWhoHadLostTheEventIsStale) {
     end(2610, "w3.1", 3, 2600, "ok");
     processed(3, "w3.1");
     // w2.1 cannot take event 2 at 2400 while it is stopped.
-    evidence_.stored.events[3].handled_by = "id-of-w3.1";
+    redis().events[3].handled_by = "id-of-w3.1";
     EXPECT_EQ(judge().broken(Must::no_stale_settle), 0);
-    evidence_.stored.events[3].handled_by = "id-of-w2.1";
+    redis().events[3].handled_by = "id-of-w2.1";
     EXPECT_EQ(judge().broken(Must::no_stale_settle), 1);
 }
 
@@ -318,22 +223,22 @@ TEST_F(AuditTest, TheSameEpochTwiceIsFound) {
 // ------------------------------------------------------------------------------------------------------------
 
 TEST_F(AuditTest, AnEventInNoStateIsFound) {
-    evidence_.stored.events[1].places.clear();
+    redis().events[1].places.clear();
     expect_broken(Must::one_state);
 }
 
 TEST_F(AuditTest, AnEventInTwoStatesIsFound) {
-    evidence_.stored.events[1].places = {"leased", "dead"};
+    redis().events[1].places = {"leased", "dead"};
     expect_broken(Must::one_state);
 }
 
 TEST_F(AuditTest, KeysThatContradictEachOtherAreFound) {
-    evidence_.stored.events[1].flaw = "it is not in the index";
+    redis().events[1].flaw = "it is not in the index";
     expect_broken(Must::one_state);
 }
 
 TEST_F(AuditTest, AnIdWithoutAnEventIsFound) {
-    evidence_.stored.last_id = 3;
+    redis().last_id = 3;
     expect_broken(Must::one_state);
 }
 
@@ -341,73 +246,6 @@ TEST_F(AuditTest, WhatALookAtTheRunningSystemFoundIsFound) {
     evidence_.records.push_back(
         {.at = 500000, .who = "redis", .what = What::two_places, .id = 1, .note = "in no state"});
     expect_broken(Must::one_state);
-}
-
-// -- times
-// -------------------------------------------------------------------------------------------------------------
-
-TEST_F(AuditTest, AnEventOfADeadWorkerThatBeginsTooLateIsFound) {
-    remove_runs_of("w2.1");
-    start(3400, "w2.1", 2, 3000);  // 3.1 s after the death
-    end(3410, "w2.1", 2, 3000, "ok");
-    expect_broken(Must::death_in_time);
-    evidence_.terms.slack = std::chrono::milliseconds(200);
-    expect_all_well();
-}
-
-TEST_F(AuditTest, ItIsMeasuredFromTheFirstFreeWorker) {
-    remove_runs_of("w2.1");
-    // Redis is away from 350 to 2000, and nobody can take anything.
-    at(350, "redis", What::redis_killed);
-    at(2000, "redis", What::redis_back);
-    start(2100, "w2.1", 2, 3000);
-    end(4900, "w2.1", 2, 3000, "ok");
-    expect_all_well();
-    EXPECT_EQ(judge().after_death.time, 100 * 1000);
-    EXPECT_EQ(judge().after_death.at_once, 0);
-}
-
-TEST_F(AuditTest, AWorkerThatRunsAnEventInDangerIsNotFree) {
-    remove_runs_of("w2.1");
-    start(3400, "w2.1", 2, 3000);
-    end(3410, "w2.1", 2, 3000, "ok");
-    publish(20, "p1-3", 3);
-    start(250, "w2.1", 3, 2500);
-    end(3390, "w2.1", 3, 2500, "ok");
-    processed(3, "w2.1");
-    expect_broken(Must::death_in_time);
-    evidence_.stored.events[3].lost_by = {"somebody", "somebody else"};
-    expect_all_well();
-}
-
-TEST_F(AuditTest, AWorkerThatReturnsTooLateIsFound) {
-    at(10000, "redis", What::redis_killed);
-    at(11000, "redis", What::redis_back);
-    publish(11010, "p1-3", 3);
-    start(11900, "w2.1", 3, 11900);
-    end(11910, "w2.1", 3, 11900, "ok");
-    processed(3, "w2.1");
-    expect_all_well();
-    EXPECT_EQ(judge().after_return.time, 900 * 1000);
-    for (auto& record : evidence_.records) {
-        record.at += record.token == "p1-3" && record.who == "w2.1" ? 200000 : 0;
-    }
-    expect_broken(Must::return_in_time);
-}
-
-TEST_F(AuditTest, AWorkerThatNeverReturnsIsFound) {
-    at(10000, "redis", What::redis_killed);
-    at(11000, "redis", What::redis_back);
-    expect_broken(Must::return_in_time);
-}
-
-TEST_F(AuditTest, AWorkerThatIsStoppedIsNotOneOfTheLiving) {
-    at(10000, "redis", What::redis_killed);
-    at(11000, "redis", What::redis_back);
-    at(11500, "w2.1", What::stopped);
-    at(61000, "w2.1", What::continued);
-    expect_all_well();
-    EXPECT_EQ(judge().after_return.count, 0);
 }
 
 // -- everysec

@@ -8,7 +8,7 @@ namespace {
 
 class TimeCheck {
 public:
-    TimeCheck(const Evidence& evidence, const Timeline& timeline, Verdict& verdict)
+    TimeCheck(const GroupEvidence& evidence, const Timeline& timeline, Verdict& verdict)
         : evidence_(evidence), timeline_(timeline), verdict_(verdict), slack_(micros(evidence.terms.slack)) {
         for (const auto& [id, event] : evidence.stored.events) {
             losses_[event.token] = static_cast<int>(event.lost_by.size());
@@ -110,7 +110,7 @@ private:
         });
     }
 
-    const Evidence& evidence_;
+    const GroupEvidence& evidence_;
     const Timeline& timeline_;
     Verdict& verdict_;
     Micros slack_;
@@ -120,7 +120,7 @@ private:
 
 }  // namespace
 
-void check_times(const Evidence& evidence, const Timeline& timeline, Verdict& verdict) {
+void check_times(const GroupEvidence& evidence, const Timeline& timeline, Verdict& verdict) {
     TimeCheck check(evidence, timeline, verdict);
     check.after_deaths();
     check.after_returns();

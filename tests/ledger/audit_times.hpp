@@ -1,10 +1,10 @@
 // The two bounds on time.
 #pragma once
-#include "ledger/audit.hpp"
+#include "ledger/group_audit.hpp"
 #include "ledger/timeline.hpp"
 
 namespace eventy::ledger {
 
-void check_times(const Evidence&, const Timeline&, Verdict&);
+void check_times(const GroupEvidence&, const Timeline&, Verdict&);
 
 }  // namespace eventy::ledger

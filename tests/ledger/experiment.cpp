@@ -11,6 +11,7 @@
 #include <memory>
 #include <stdexcept>
 #include <thread>
+#include <vector>
 
 #include "ledger/choices.hpp"
 #include "ledger/fault_plan.hpp"
@@ -36,14 +37,17 @@ public:
         : options_(options),
           folder_(std::move(folder)),
           ledger_(folder_ + "/control.ledger", "control"),
-          redis_(options.everysec),
-          feeder_(redis_.server().port(), options.workers, folder_),
           choices_(draw(options.seed, "control")),
           plan_(plan_faults({.seed = options.seed,
                              .time = std::chrono::seconds(options.seconds),
                              .lease = options.terms.lease,
                              .publishers = options.publishers,
-                             .workers = options.workers})) {}
+                             .workers = options.workers,
+                             .servers = options.servers})) {
+        for (int i = 1; i <= options.servers; ++i) {
+            homes_.push_back(std::make_unique<Home>(options, name_of_server(i), folder_));
+        }
+    }
 
     Evidence run() {
         // The library catches both in a program that also has the worker's role.
@@ -57,14 +61,40 @@ public:
         }
         live_until([&] { return Clock::now() >= begin_ + std::chrono::seconds(options_.seconds) + delay_; });
         finish();
-        Evidence evidence{.records = {}, .stored = read_stored_state(redis_.server()), .terms = options_.terms};
-        evidence.records = read_ledger(folder_);
+        Evidence evidence{.records = read_ledger(folder_), .stored = {}, .terms = options_.terms};
+        for (const auto& home : homes_) {
+            for (const auto& place : home->places()) {
+                evidence.stored[place] = read_stored_state(home->redis.server(), place);
+            }
+        }
         return evidence;
     }
 
 private:
+    /// A server, and what the experiment has there.
+    struct Home {
+        Home(const Options& options, std::string its_name, const std::string& folder)
+            : name(std::move(its_name)),
+              redis(options.everysec),
+              feeder(name, redis.server().port(), options.workers, folder) {}
+
+        std::vector<Place> places() const { return {{name, queue_type, queue_group}}; }
+
+        std::string name;
+        RedisUnderTest redis;
+        Feeder feeder;
+    };
+    Home& home(int server) { return *homes_.at(static_cast<std::size_t>(server - 1)); }
+
+    void write(const Home& home, What what, std::string note = {}) {
+        ledger_.append({.who = "redis", .what = what, .where = {.server = home.name}, .note = std::move(note)});
+    }
+
     void start_all() {
-        const SlotTerms terms{.options = options_, .folder = folder_, .redis_port = redis_.server().port()};
+        SlotTerms terms{.options = options_, .folder = folder_};
+        for (const auto& home : homes_) {
+            terms.redis_ports.push_back(home->redis.server().port());
+        }
         for (int i = 1; i <= options_.publishers; ++i) {
             slots_.emplace("p" + std::to_string(i), std::make_unique<Slot>("p" + std::to_string(i), terms, ledger_));
         }
@@ -87,8 +117,10 @@ private:
             }
             run_due();
             reap();
-            redis_.note_size();
-            look_at_redis();
+            for (const auto& home : homes_) {
+                home->redis.note_size();
+            }
+            look_at_servers();
             std::this_thread::sleep_for(step);
         }
     }
@@ -114,20 +146,16 @@ private:
         }
     }
 
-    void look_at_redis() {
+    void look_at_servers() {
         const auto now = Clock::now();
-        if (!redis_.server().running() || now < next_look_) {
+        if (now < next_look_) {
             return;
         }
-        redis_.server().command({"PING"});
-        const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - now);
-        if (took > 250ms) {
-            ledger_.append({.who = "redis", .what = What::redis_slow, .note = std::to_string(took.count())});
-        }
         next_look_ = now + 100ms;
-        if (++looks_ % 10 == 0) {
-            for (const auto& [id, words] : look_for_misplaced(redis_.server(), 500)) {
-                ledger_.append({.who = "redis", .what = What::two_places, .id = id, .note = words});
+        ++looks_;
+        for (const auto& home : homes_) {
+            if (home->redis.server().running()) {
+                look_at(*home);
             }
         }
         if (looks_ % 5 == 0) {
@@ -135,12 +163,25 @@ private:
         }
     }
 
+    void look_at(Home& home) {
+        const auto before = Clock::now();
+        home.redis.server().command({"PING"});
+        const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - before);
+        if (took > 250ms) {
+            write(home, What::redis_slow, std::to_string(took.count()));
+        }
+        for (const auto& place : looks_ % 10 == 0 ? home.places() : std::vector<Place>()) {
+            for (const auto& [id, words] : look_for_misplaced(home.redis.server(), place, 500)) {
+                ledger_.append({.who = "redis", .what = What::two_places, .where = place, .id = id, .note = words});
+            }
+        }
+    }
+
     void show_progress() {
         static const bool terminal = isatty(STDERR_FILENO) != 0;
         if (terminal) {
             const auto time = std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - begin_ - delay_);
-            std::fprintf(stderr, "\r%3lld of %d s  %s events published  %s\033[K", static_cast<long long>(time.count()),
-                         options_.seconds, redis_.server().command({"GET", "ledger:counter:Entry"}).str().c_str(),
+            std::fprintf(stderr, "\r%3lld of %d s  %s\033[K", static_cast<long long>(time.count()), options_.seconds,
                          last_fault_.c_str());
         }
     }
@@ -159,40 +200,43 @@ private:
                     later(fault.lasts, [slot, life] { slot->go_on(*life); });
                 }
                 break;
-            case FaultKind::cut: slot->cut(); break;
+            case FaultKind::cut: slot->cut(fault.server); break;
             case FaultKind::stall: hold(*slot, true, true, fault); break;
             case FaultKind::silence_replies: hold(*slot, false, true, fault); break;
             case FaultKind::silence_requests: hold(*slot, true, false, fault); break;
             case FaultKind::client_kill:
-                ledger_.append({.who = "redis", .what = What::client_kill});
-                redis_.server().command({"CLIENT", "KILL", "TYPE", "normal"});
+                write(home(fault.server), What::client_kill);
+                home(fault.server).redis.server().command({"CLIENT", "KILL", "TYPE", "normal"});
                 break;
             case FaultKind::script_flush:
-                ledger_.append({.who = "redis", .what = What::script_flush});
-                redis_.server().command({"SCRIPT", "FLUSH"});
+                write(home(fault.server), What::script_flush);
+                home(fault.server).redis.server().command({"SCRIPT", "FLUSH"});
                 break;
-            case FaultKind::kill_redis: kill_redis(fault.lasts); break;
+            case FaultKind::kill_redis: kill_redis(home(fault.server), fault.lasts); break;
         }
     }
 
     void hold(Slot& slot, bool requests, bool replies, const Fault& fault) {
-        if (const auto life = slot.hold(requests, replies)) {
-            later(fault.lasts, [&slot, life] { slot.flow(*life); });
+        if (const auto life = slot.hold(fault.server, requests, replies)) {
+            later(fault.lasts, [&slot, server = fault.server, life] { slot.flow(server, *life); });
         }
     }
 
     /// With work waiting, so that every worker has something to do when it returns.
-    void kill_redis(std::chrono::milliseconds away) {
-        feeder_.publish_backlog();
-        redis_.note_size();
-        ledger_.append({.who = "redis", .what = What::redis_killed});
-        redis_.kill9();
-        later(away, [this] {
+    void kill_redis(Home& home, std::chrono::milliseconds away) {
+        if (!home.redis.server().running()) {
+            return;
+        }
+        home.feeder.publish_backlog();
+        home.redis.note_size();
+        write(home, What::redis_killed);
+        home.redis.kill9();
+        later(away, [this, &home] {
             const auto before = Clock::now();
-            redis_.start();
-            ledger_.append({.who = "redis", .what = What::redis_back});
+            home.redis.start();
+            write(home, What::redis_back);
             delay_ += Clock::now() - before;
-            feeder_.feed();
+            home.feeder.feed();
         });
     }
 
@@ -202,7 +246,9 @@ private:
         const auto deadline = Clock::now() + longest_end;
         last_fault_ = "no more faults";
         live_until([&] { return timers_.empty() || Clock::now() > deadline; });
-        feeder_.wait();
+        for (const auto& home : homes_) {
+            home->feeder.wait();
+        }
         live_until([&] { return all_published() || Clock::now() > deadline; });
         auto next = Clock::now();
         live_until([&] {
@@ -213,7 +259,8 @@ private:
                 return false;
             }
             next = Clock::now() + 200ms;
-            return timers_.empty() && feeder_.idle();
+            return timers_.empty() &&
+                   std::all_of(homes_.begin(), homes_.end(), [](const auto& home) { return home->feeder.idle(); });
         });
         ending_ = true;
         timers_.clear();
@@ -244,8 +291,7 @@ private:
     const Options& options_;
     std::string folder_;
     LedgerFile ledger_;
-    RedisUnderTest redis_;
-    Feeder feeder_;
+    std::vector<std::unique_ptr<Home>> homes_;
     Choices choices_;
     std::vector<Fault> plan_;
     std::map<std::string, std::unique_ptr<Slot>> slots_;

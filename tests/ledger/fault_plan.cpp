@@ -41,6 +41,7 @@ Fault make_fault(FaultKind kind, const PlanTerms& terms, Choices& choices) {
     const auto one_of = [&](char letter, int count) { return letter + std::to_string(choices.between(1, count)); };
     const auto time = [&](std::int64_t least, std::int64_t most) { return milliseconds(choices.between(least, most)); };
     const std::int64_t lease = terms.lease.count();
+    const auto one_server = [&] { return static_cast<int>(choices.between(1, terms.servers)); };
     switch (kind) {
         case FaultKind::kill_worker:
         case FaultKind::terminate_worker: fault.target = one_of('w', terms.workers); break;
@@ -55,11 +56,15 @@ Fault make_fault(FaultKind kind, const PlanTerms& terms, Choices& choices) {
         case FaultKind::silence_requests:
             fault.target = choices.between(1, 3) == 1 ? one_of('p', terms.publishers) : one_of('w', terms.workers);
             fault.lasts = kind == FaultKind::cut ? milliseconds(0) : time(200, 2 * lease);
+            fault.server = one_server();
             break;
         case FaultKind::client_kill:
-        case FaultKind::script_flush: break;
+        case FaultKind::script_flush: fault.server = one_server(); break;
         // Now and then for so long that the leases get their grace.
-        case FaultKind::kill_redis: fault.lasts = choices.between(1, 5) == 1 ? time(5500, 6500) : time(0, 2500); break;
+        case FaultKind::kill_redis:
+            fault.lasts = choices.between(1, 5) == 1 ? time(5500, 6500) : time(0, 2500);
+            fault.server = one_server();
+            break;
     }
     return fault;
 }
@@ -95,6 +100,7 @@ std::string describe(const Fault& fault) {
     };
     std::string text = std::string(words.at(static_cast<std::size_t>(fault.kind)));
     text += fault.target.empty() ? "" : ' ' + fault.target;
+    text += fault.server == 0 ? "" : " (r" + std::to_string(fault.server) + ')';
     if (fault.lasts.count() > 0) {
         text += " for " + std::to_string(fault.lasts.count()) + " ms";
     }

@@ -26,6 +26,7 @@ struct Fault {
     FaultKind kind = FaultKind::kill_worker;
     std::string target = {};  // a slot, such as w2 or p1; empty for what strikes Redis
     std::chrono::milliseconds lasts{0};
+    int server = 0;  // from 1: the one that it strikes, or the way to it; 0 where it strikes a whole process
 
     bool operator==(const Fault&) const = default;
 };
@@ -33,7 +34,7 @@ struct Fault {
 struct PlanTerms {
     std::uint64_t seed = 0;
     std::chrono::milliseconds time{60000}, lease{2000};
-    int publishers = 3, workers = 4;
+    int publishers = 3, workers = 4, servers = 1;
 };
 
 /// In time order. Each kind comes again and again, in an order that the seed decides; after a kill of Redis there is

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace eventy::ledger {
@@ -17,9 +18,10 @@ constexpr auto step = 50ms;
 
 }  // namespace
 
-Feeder::Feeder(int redis_port, int workers, const std::string& folder)
-    : workers_(workers),
-      ledger_(folder + "/feed.ledger", std::string(feeder)),
+Feeder::Feeder(std::string server, int redis_port, int workers, const std::string& folder)
+    : server_(std::move(server)),
+      workers_(workers),
+      ledger_(folder + "/feed-" + server_ + ".ledger", std::string(feeder)),
       queue_({.redis_client = std::make_shared<redis::Client>(
                   redis::ClientOptions{.port = redis_port, .client_name = std::string(feeder), .command_timeout = 3s}),
               .key_prefix = key_prefix,
@@ -50,18 +52,19 @@ void Feeder::wait() {
 void Feeder::publish(int count) {
     std::vector<Entry> entries;
     std::vector<Record> intended, acked;
+    const Place where{.server = server_, .type = queue_type};
     for (int i = 0; i < count; ++i) {
-        entries.push_back({std::string(feeder) + '-' + std::to_string(++last_)});
-        intended.push_back({.what = What::intend, .token = entries.back().token});
+        entries.push_back({std::string(feeder) + '-' + server_ + '-' + std::to_string(++last_)});
+        intended.push_back({.what = What::intend, .where = where, .token = entries.back().token});
     }
     ledger_.append_all(intended);
     try {
         for (const auto& event : queue_.publish_all(entries)) {
-            acked.push_back({.what = What::acked, .token = event.payload.token, .id = event.id});
+            acked.push_back({.what = What::acked, .where = where, .token = event.payload.token, .id = event.id});
         }
     } catch (const Error& error) {
         for (const auto& entry : entries) {
-            acked.push_back({.what = What::unknown, .token = entry.token, .note = error.what()});
+            acked.push_back({.what = What::unknown, .where = where, .token = entry.token, .note = error.what()});
         }
     }
     ledger_.append_all(acked);

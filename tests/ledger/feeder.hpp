@@ -11,7 +11,7 @@ namespace eventy::ledger {
 /// Publishes from the experiment's own process, without a proxy. One thread.
 class Feeder {
 public:
-    Feeder(int redis_port, int workers, const std::string& folder);
+    Feeder(std::string server, int redis_port, int workers, const std::string& folder);
 
     /// As many events as all handlers need a second or so for. Returns when they are published.
     void publish_backlog();
@@ -25,6 +25,7 @@ public:
 private:
     void publish(int count);
 
+    std::string server_;
     int workers_, last_ = 0;
     LedgerFile ledger_;
     RedisEventQueue<Entry> queue_;

@@ -20,6 +20,7 @@ TEST(LedgerRecord, ALineIsReadAsItWasWritten) {
         const Record record{.at = 12,
                             .who = "w1.2",
                             .what = static_cast<What>(i),
+                            .where = {.server = "r1", .type = "Entry", .group = "default"},
                             .token = "p1-7",
                             .id = 3,
                             .epoch = 4,
@@ -29,6 +30,8 @@ TEST(LedgerRecord, ALineIsReadAsItWasWritten) {
         EXPECT_EQ(parse_what(name_of(record.what)), record.what);
     }
     const Record bare{.at = 1, .who = "control", .what = What::cut};
+    const Record half{.at = 1, .who = "w1.1", .what = What::cut, .where = {.server = "r2"}};
+    EXPECT_EQ(parse_line(to_line(half)), half);
     EXPECT_EQ(parse_line(to_line(bare)), bare);
 }
 
@@ -75,6 +78,16 @@ TEST(LedgerPlan, IsTheSameForTheSameSeedAndContainsEachKind) {
         EXPECT_FALSE(describe(plan[i]).empty());
     }
     EXPECT_EQ(kinds.size(), 11U);
+}
+
+TEST(LedgerPlan, StrikesOneServerOrOneProcess) {
+    std::set<int> struck;
+    for (const auto& fault : plan_faults({.seed = 7, .time = std::chrono::seconds(60), .servers = 3})) {
+        const bool process = fault.kind <= FaultKind::terminate_worker;  // the others: a connection or a server
+        EXPECT_EQ(fault.server == 0, process) << describe(fault);
+        struck.insert(fault.server);
+    }
+    EXPECT_EQ(struck, (std::set{0, 1, 2, 3}));
 }
 
 TEST(LedgerConduct, IsTheSameForTheSameSeedAndOfEachKind) {

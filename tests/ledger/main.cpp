@@ -21,7 +21,8 @@ void print_plan(const Options& options) {
                                           .time = std::chrono::seconds(options.seconds),
                                           .lease = options.terms.lease,
                                           .publishers = options.publishers,
-                                          .workers = options.workers})) {
+                                          .workers = options.workers,
+                                          .servers = options.servers})) {
         std::printf("%8.3f s  %s\n", static_cast<double>(fault.at.count()) / 1000, describe(fault).c_str());
     }
 }

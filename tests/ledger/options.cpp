@@ -14,7 +14,7 @@ namespace {
 constexpr const char* about =
     "Proves the queue by killing things.\n"
     "\n"
-    "Publisher and worker processes work on a private redis-server with an append-only file. Meanwhile, in an order "
+    "Publisher and worker processes work on private redis-servers with append-only files. Meanwhile, in an order "
     "that\n"
     "the seed decides: kill -9 of workers and publishers, SIGSTOP for longer than a lease and SIGCONT, kill -9 and\n"
     "restart of Redis, cut, stalled and one-way silent connections, CLIENT KILL, SCRIPT FLUSH, SIGTERM (a deploy), "
@@ -27,6 +27,7 @@ constexpr const char* epilogue =
     "Examples:\n"
     "  eventy_ledger                          one minute, a seed of its own\n"
     "  eventy_ledger --seed 42 --seconds 20   the choices of seed 42\n"
+    "  eventy_ledger --redis 3                three servers: a fault cuts a process half off\n"
     "  eventy_ledger --fsync everysec         Redis loses its last second at each kill, and how much is said\n"
     "  eventy_ledger --seed 42 --plan         only prints what seed 42 would do, and when\n"
     "\n"
@@ -57,6 +58,10 @@ Options parse_options(int argc, char** argv) {
     app.add_option("--workers", options.workers, "worker processes at a time, each with 4 handlers at once")
         ->capture_default_str()
         ->check(CLI::Range(2, 100));
+    app.add_option("--redis", options.servers,
+                   "how many redis-servers, each a home of its own; every process uses all of them, faults strike one")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 9));
     app.add_option("--fsync", fsync, "appendfsync of Redis: always or everysec")
         ->capture_default_str()
         ->check(CLI::IsMember({"always", "everysec"}));
@@ -72,7 +77,7 @@ Options parse_options(int argc, char** argv) {
     app.add_option("--role", options.role)->group(none);
     app.add_option("--name", options.name)->group(none);
     app.add_option("--folder", options.folder)->group(none);
-    app.add_option("--port", options.port)->group(none);
+    app.add_option("--port", options.ports)->group(none);
     app.add_option("--first", options.first)->group(none);
     app.add_option("--count", options.count)->group(none);
     try {
@@ -97,8 +102,8 @@ Options parse_options(int argc, char** argv) {
 std::string to_command_line(const Options& options) {
     return "--seed " + std::to_string(options.seed) + " --seconds " + std::to_string(options.seconds) + " --events " +
            std::to_string(options.events) + " --publishers " + std::to_string(options.publishers) + " --workers " +
-           std::to_string(options.workers) + " --fsync " + (options.everysec ? "everysec" : "always") + " --lease-ms " +
-           std::to_string(options.terms.lease.count());
+           std::to_string(options.workers) + " --redis " + std::to_string(options.servers) + " --fsync " +
+           (options.everysec ? "everysec" : "always") + " --lease-ms " + std::to_string(options.terms.lease.count());
 }
 
 }  // namespace eventy::ledger

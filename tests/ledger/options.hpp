@@ -15,6 +15,7 @@ struct Options {
     int events = 12000;
     int publishers = 3;
     int workers = 4;
+    int servers = 2;
     bool everysec = false;
     bool keep = false;
     bool plan_only = false;
@@ -24,9 +25,9 @@ struct Options {
     std::string role = {};
     std::string name = {};
     std::string folder = {};
-    int port = 0;
-    int first = 0;  // number of a publisher's first event
-    int count = 0;  // how many it publishes
+    std::vector<int> ports = {};  // the way to each server
+    int first = 0;                // number of a publisher's first event
+    int count = 0;                // how many it publishes
 };
 
 /// Ends the program for --help and for wrong options.

@@ -35,16 +35,36 @@ std::optional<What> parse_what(std::string_view name) {
     return found == names.end() ? std::nullopt : std::optional(static_cast<What>(found - names.begin()));
 }
 
+std::string to_word(const Place& place) {
+    std::string word = place.server;
+    for (const auto* part : {&place.type, &place.group}) {
+        word += part->empty() ? "" : '/' + *part;
+    }
+    return word.empty() ? "-" : word;
+}
+
+Place parse_place(std::string_view word) {
+    Place place;
+    std::array<std::string*, 3> parts = {&place.server, &place.type, &place.group};
+    for (std::size_t i = 0; i < parts.size() && word != "-" && !word.empty(); ++i) {
+        const auto slash = word.find('/');
+        *parts.at(i) = word.substr(0, slash);
+        word.remove_prefix(slash == std::string_view::npos ? word.size() : slash + 1);
+    }
+    return place;
+}
+
 std::string to_line(const Record& record) {
     std::string line = std::to_string(record.at) + ' ' + record.who + ' ' + std::string(name_of(record.what)) + ' ' +
-                       (record.token.empty() ? "-" : record.token) + ' ' + std::to_string(record.id) + ' ' +
-                       std::to_string(record.epoch) + ' ' + std::to_string(record.attempt) + " |" + record.note + "|";
+                       to_word(record.where) + ' ' + (record.token.empty() ? "-" : record.token) + ' ' +
+                       std::to_string(record.id) + ' ' + std::to_string(record.epoch) + ' ' +
+                       std::to_string(record.attempt) + " |" + record.note + "|";
     std::replace(line.begin(), line.end(), '\n', ' ');
     return line;
 }
 
 std::optional<Record> parse_line(std::string_view line) {
-    std::array<std::string_view, 7> words;
+    std::array<std::string_view, 8> words;
     for (auto& word : words) {
         const auto space = line.find(' ');
         if (space == std::string_view::npos) {
@@ -59,12 +79,13 @@ std::optional<Record> parse_line(std::string_view line) {
     const auto what = parse_what(words[2]);
     std::int64_t attempt = 0;
     Record record{.who = std::string(words[1]), .note = std::string(line.substr(1, line.size() - 2))};
-    if (!what || !take_number(words[0], record.at) || !take_number(words[4], record.id) ||
-        !take_number(words[5], record.epoch) || !take_number(words[6], attempt)) {
+    if (!what || !take_number(words[0], record.at) || !take_number(words[5], record.id) ||
+        !take_number(words[6], record.epoch) || !take_number(words[7], attempt)) {
         return std::nullopt;
     }
     record.what = *what;
-    record.token = words[3] == "-" ? std::string_view() : words[3];
+    record.where = parse_place(words[3]);
+    record.token = words[4] == "-" ? std::string_view() : words[4];
     record.attempt = static_cast<int>(attempt);
     return record;
 }

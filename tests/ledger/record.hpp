@@ -1,6 +1,7 @@
 // One line of the ledger: what one process did or suffered, and when.
 #pragma once
 #include <chrono>
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -30,7 +31,7 @@ enum class What {
     fenced,   // the note: accepted, refused (LeaseLost), or no-answer
     starved,  // the machine did not run this process; the note is for how many ms
     ending,   // got SIGTERM and closes its queue
-    // what was done to them; `who` is whom it was done to
+    // what was done to them; `who` is whom it was done to, `where` on which server, or the way to which
     spawned,
     killed,      // SIGKILL is being sent
     exited,      // is gone; the note says how
@@ -52,10 +53,21 @@ enum class What {
 std::string_view name_of(What);
 std::optional<What> parse_what(std::string_view);
 
+/// A server, a type on it, a group of that; what is empty stands for all of them. One word in a line: r1/Entry/default.
+struct Place {
+    std::string server = {}, type = {}, group = {};
+
+    auto operator<=>(const Place&) const = default;
+};
+
+std::string to_word(const Place&);
+Place parse_place(std::string_view);
+
 struct Record {
     Micros at = 0;
     std::string who = {};
     What what = What::intend;
+    Place where = {};
     std::string token = {};
     std::int64_t id = 0, epoch = 0;
     int attempt = 0;

@@ -42,6 +42,22 @@ bool is_about(const Record& record, const std::set<std::string>& involved) {
 
 bool is_fault(What what) { return what >= What::spawned || what == What::starved || what == What::subscribed; }
 
+std::string make_group_table(const Verdict& verdict) {
+    char text[200];
+    std::snprintf(text, sizeof text, "%-30s %10s %9s %6s %14s %16s\n", "of each group", "processed", "given up", "lost",
+                  "handled again", "after a death");
+    std::string table = text;
+    for (const auto& group : verdict.groups) {
+        const auto after = group.after_death.count == 0 ? "none" : in_seconds(group.after_death.time);
+        std::snprintf(text, sizeof text, "%-30s %10lld %9lld %6lld %14lld %16s\n", to_word(group.place).c_str(),
+                      static_cast<long long>(group.processed), static_cast<long long>(group.given_up),
+                      static_cast<long long>(verdict.broken(Must::nothing_lost, group.place)),
+                      static_cast<long long>(group.handled_again), after.c_str());
+        table += text;
+    }
+    return table;
+}
+
 }  // namespace
 
 std::string make_table(const Verdict& verdict, const Terms& terms) {
@@ -94,6 +110,9 @@ std::string make_table(const Verdict& verdict, const Terms& terms) {
     longest("longest from Redis's return to each worker's first event", verdict.after_return, "1.000 s",
             Must::return_in_time);
     count("  measured", verdict.after_return.count);
+    if (verdict.groups.size() > 1) {
+        table += "\n" + make_group_table(verdict);
+    }
     return table;
 }
 
@@ -104,7 +123,7 @@ std::string tell_story(const Finding& finding, const Evidence& evidence, std::si
     }
     Micros from = finding.from == 0 ? Timeline::never : finding.from, to = finding.to;
     for (const auto& record : evidence.records) {
-        if (!finding.token.empty() && record.token == finding.token) {
+        if (!finding.token.empty() && record.token == finding.token && concerns(record, finding.where)) {
             involved.insert(record.who);
             from = std::min(from, record.at);
             to = std::max(to, record.at);
@@ -113,11 +132,11 @@ std::string tell_story(const Finding& finding, const Evidence& evidence, std::si
     std::string story;
     std::size_t lines = 0, left_out = 0;
     for (const auto& record : evidence.records) {
-        const bool own = !finding.token.empty() && record.token == finding.token;
-        const bool fault = is_fault(record.what) && is_about(record, involved) && record.at >= from - 2 * second &&
-                           record.at <= to + second;
+        const bool own = !finding.token.empty() && record.token == finding.token && concerns(record, finding.where);
+        const bool fault = is_fault(record.what) && concerns(record, finding.where) && is_about(record, involved) &&
+                           record.at >= from - 2 * second && record.at <= to + second;
         const bool neighbour = finding.token.empty() && record.what == What::start && record.who == finding.who &&
-                               record.at >= from && record.at <= to;
+                               concerns(record, finding.where) && record.at >= from && record.at <= to;
         if (!own && !fault && !neighbour) {
             continue;
         }
@@ -129,6 +148,7 @@ std::string tell_story(const Finding& finding, const Evidence& evidence, std::si
         std::snprintf(time, sizeof time, "%10.3f s  ",
                       static_cast<double>(record.at - evidence.records.front().at) / second);
         story += time + record.who + ' ' + std::string(name_of(record.what));
+        story += record.where == Place() ? "" : " " + to_word(record.where);
         story += record.token.empty() ? "" : " " + record.token;
         story += record.id == 0 ? "" : " id " + std::to_string(record.id);
         story += record.epoch == 0 ? "" : " epoch " + std::to_string(record.epoch);

@@ -8,10 +8,17 @@
 namespace eventy::ledger {
 
 Slot::Slot(std::string name, const SlotTerms& terms, LedgerFile& ledger)
-    : name_(std::move(name)), terms_(terms), ledger_(ledger), proxy_(terms.redis_port) {}
+    : name_(std::move(name)), terms_(terms), ledger_(ledger) {
+    for (const int port : terms_.redis_ports) {
+        ways_.push_back({std::make_unique<test::TcpProxy>(port)});
+    }
+}
 
-void Slot::write(What what, std::string note) {
-    ledger_.append({.who = process_name(), .what = what, .note = std::move(note)});
+void Slot::write(What what, std::string note, int server) {
+    ledger_.append({.who = process_name(),
+                    .what = what,
+                    .where = {.server = server == 0 ? "" : name_of_server(server)},
+                    .note = std::move(note)});
 }
 
 /// The events that processes of this slot began to publish.
@@ -39,12 +46,14 @@ void Slot::spawn() {
     std::vector<std::string> words = {"--role",       is_publisher() ? "publisher" : "worker",
                                       "--name",       process_name(),
                                       "--folder",     terms_.folder,
-                                      "--port",       std::to_string(proxy_.port()),
                                       "--seed",       std::to_string(options.seed),
                                       "--seconds",    std::to_string(options.seconds),
                                       "--events",     std::to_string(options.events),
                                       "--publishers", std::to_string(options.publishers),
                                       "--lease-ms",   std::to_string(options.terms.lease.count())};
+    for (const auto& way : ways_) {
+        words.insert(words.end(), {"--port", std::to_string(way.proxy->port())});
+    }
     if (is_publisher()) {
         const int share = options.events / options.publishers;
         words.insert(words.end(), {"--first", std::to_string(published + 1), "--count",
@@ -60,7 +69,9 @@ bool Slot::reap() {
         return false;
     }
     write(What::exited, *how);
-    let_flow();
+    for (int server = 1; server <= static_cast<int>(ways_.size()); ++server) {
+        let_flow(server);
+    }
     stopped_ = false;
     process_.reset();
     done_ = is_publisher() && *how == "status 0";
@@ -81,10 +92,10 @@ void Slot::terminate(const std::string& why) {
     }
 }
 
-void Slot::cut() {
+void Slot::cut(int server) {
     if (process_) {
-        write(What::cut);
-        proxy_.cut();
+        write(What::cut, {}, server);
+        way_to(server).proxy->cut();
     }
 }
 
@@ -106,29 +117,30 @@ void Slot::go_on(int life) {
     }
 }
 
-std::optional<int> Slot::hold(bool requests, bool replies) {
-    if (!process_ || held_) {
+std::optional<int> Slot::hold(int server, bool requests, bool replies) {
+    Way& way = way_to(server);
+    if (!process_ || way.held) {
         return std::nullopt;
     }
-    write(requests && replies ? What::stalled : What::silenced, requests && replies ? ""
-                                                                : requests          ? "requests"
-                                                                                    : "replies");
-    proxy_.hold(requests, replies);
-    held_ = true;
+    const bool both = requests && replies;
+    write(both ? What::stalled : What::silenced, both ? "" : requests ? "requests" : "replies", server);
+    way.proxy->hold(requests, replies);
+    way.held = true;
     return life_;
 }
 
-void Slot::flow(int life) {
+void Slot::flow(int server, int life) {
     if (life == life_) {
-        let_flow();
+        let_flow(server);
     }
 }
 
-void Slot::let_flow() {
-    if (held_) {
-        proxy_.flow();
-        write(What::flowing);
-        held_ = false;
+void Slot::let_flow(int server) {
+    Way& way = way_to(server);
+    if (way.held) {
+        way.proxy->flow();
+        write(What::flowing, {}, server);
+        way.held = false;
     }
 }
 

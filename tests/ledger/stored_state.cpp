@@ -6,15 +6,17 @@
 #include <sstream>
 #include <utility>
 
+#include "ledger/terms.hpp"
+
 namespace eventy::ledger {
 
 namespace {
 
-const std::string prefix = "ledger:";
-const std::string of_type = ":Entry";
-const std::string of_group = of_type + ":default";
+std::string of_type(const Place& place, const std::string& kind) {
+    return std::string(key_prefix) + ':' + kind + ':' + place.type;
+}
 
-std::string key(const std::string& kind, const std::string& rest) { return prefix + kind + rest; }
+std::string of_group(const Place& place, const std::string& kind) { return of_type(place, kind) + ':' + place.group; }
 
 std::set<std::int64_t> numbers(const test::RedisValue& reply) {
     std::set<std::int64_t> all;
@@ -29,16 +31,16 @@ struct Sets {
     std::map<std::int64_t, std::string> held_texts;
 };
 
-Sets read_sets(test::RedisServer& redis) {
+Sets read_sets(test::RedisServer& redis, const Place& place) {
     const auto range = [&](const std::string& name) { return numbers(redis.must({"ZRANGE", name, "0", "-1"})); };
-    Sets sets{.leases = range(key("leases", of_group)),
-              .delayed = range(key("delayed", of_group)),
-              .open = range(key("open", of_group)),
-              .dead = range(key("dead", of_group)),
+    Sets sets{.leases = range(of_group(place, "leases")),
+              .delayed = range(of_group(place, "delayed")),
+              .open = range(of_group(place, "open")),
+              .dead = range(of_group(place, "dead")),
               .held = {},
-              .index = range(key("index", of_type)),
+              .index = range(of_type(place, "index")),
               .held_texts = {}};
-    const auto held = redis.must({"HGETALL", key("held", of_group)});
+    const auto held = redis.must({"HGETALL", of_group(place, "held")});
     for (std::size_t i = 0; i + 1 < held.items.size(); i += 2) {
         const auto id = std::stoll(held.items[i].text);
         sets.held.insert(id);
@@ -72,7 +74,7 @@ StoredEvent read_hash(const std::vector<std::string>& fields) {
     return event;
 }
 
-void place(std::int64_t id, std::int64_t cursor, const Sets& sets, StoredEvent& event) {
+void find_places(std::int64_t id, std::int64_t cursor, const Sets& sets, StoredEvent& event) {
     const auto in = [&](const std::set<std::int64_t>& set, const char* name) {
         if (set.contains(id)) {
             event.places.emplace_back(name);
@@ -100,7 +102,7 @@ void place(std::int64_t id, std::int64_t cursor, const Sets& sets, StoredEvent& 
 
 constexpr const char* misplaced_script = R"(
 local leases, delayed, dead, held, groups = unpack(KEYS)
-local cursor = tonumber(string.match(redis.call('HGET', groups, 'default') or '0', '^%d+'))
+local cursor = tonumber(string.match(redis.call('HGET', groups, ARGV[3]) or '0', '^%d+'))
 local found = {}
 local function say(id, words) found[#found + 1] = id .. ' ' .. words end
 for _, id in ipairs(redis.call('ZRANGE', leases, 0, -1)) do
@@ -126,31 +128,32 @@ return found
 
 }  // namespace
 
-StoredState read_stored_state(test::RedisServer& redis) {
+StoredState read_stored_state(test::RedisServer& redis, const Place& place) {
     StoredState state;
-    const auto counter = redis.must({"GET", key("counter", of_type)}).text;
+    const auto counter = redis.must({"GET", of_type(place, "counter")}).text;
     state.last_id = counter.empty() ? 0 : std::stoll(counter);
-    const auto group = redis.must({"HGET", key("groups", of_type), "default"}).text;
+    const auto group = redis.must({"HGET", of_type(place, "groups"), place.group}).text;
     state.cursor = group.empty() ? 0 : std::stoll(group);
-    const Sets sets = read_sets(redis);
+    const Sets sets = read_sets(redis, place);
     for (std::int64_t id = 1; id <= state.last_id; ++id) {
         const auto fields = redis
-                                .must({"HMGET", key("events", of_type + ':' + std::to_string(id)), "payload", "status",
-                                       "handled", "error", "failures"})
+                                .must({"HMGET", of_type(place, "events") + ':' + std::to_string(id), "payload",
+                                       "status", "handled", "error", "failures"})
                                 .texts();
         if (!fields[0].empty()) {
             auto event = read_hash(fields);
-            place(id, state.cursor, sets, event);
+            find_places(id, state.cursor, sets, event);
             state.events.emplace(id, std::move(event));
         }
     }
     return state;
 }
 
-std::vector<std::pair<std::int64_t, std::string>> look_for_misplaced(test::RedisServer& redis, int depth) {
-    const auto found = redis.must({"EVAL", misplaced_script, "5", key("leases", of_group), key("delayed", of_group),
-                                   key("dead", of_group), key("held", of_group), key("groups", of_type),
-                                   std::to_string(depth), key("events", of_type + ':')});
+std::vector<std::pair<std::int64_t, std::string>> look_for_misplaced(test::RedisServer& redis, const Place& place,
+                                                                     int depth) {
+    const auto found = redis.must({"EVAL", misplaced_script, "5", of_group(place, "leases"), of_group(place, "delayed"),
+                                   of_group(place, "dead"), of_group(place, "held"), of_type(place, "groups"),
+                                   std::to_string(depth), of_type(place, "events") + ':', place.group});
     std::vector<std::pair<std::int64_t, std::string>> all;
     for (const auto& text : found.texts()) {
         const auto space = text.find(' ');

@@ -5,11 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "ledger/record.hpp"
 #include "support/redis_server.hpp"
 
 namespace eventy::ledger {
 
-/// One event, for the one group.
+/// One event, for one group.
 struct StoredEvent {
     std::string token = {};
     std::string status = {};               // the hash's field
@@ -27,10 +28,10 @@ struct StoredState {
 };
 
 /// Throws std::runtime_error.
-StoredState read_stored_state(test::RedisServer&);
+StoredState read_stored_state(test::RedisServer&, const Place&);
 
 /// A look at a running system, consistent because it is one script: ids that are in no state or in two, with words.
 /// Looks at the sets and at the `depth` ids up to the cursor.
-std::vector<std::pair<std::int64_t, std::string>> look_for_misplaced(test::RedisServer&, int depth);
+std::vector<std::pair<std::int64_t, std::string>> look_for_misplaced(test::RedisServer&, const Place&, int depth);
 
 }  // namespace eventy::ledger

@@ -15,11 +15,16 @@ struct Entry {
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Entry, token)
 
 inline constexpr const char* key_prefix = "ledger";
+inline constexpr const char* queue_type = "Entry";
+inline constexpr const char* queue_group = "default";
 /// Its events are published so that every worker has something to do when Redis returns; their handlers are plain.
 inline constexpr std::string_view feeder = "feed";
 
 /// The note of the SIGTERM that is no fault.
 inline constexpr const char* end_of_run = "the end";
+
+/// r1, r2 ...; from 1.
+inline std::string name_of_server(int number) { return 'r' + std::to_string(number); }
 
 struct Terms {
     std::chrono::milliseconds lease{2000};

@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
@@ -9,6 +10,7 @@
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "ledger/choices.hpp"
 #include "ledger/conduct.hpp"
@@ -23,11 +25,15 @@ using namespace std::chrono_literals;
 
 class LedgerHandler final : public Subscriber<Entry> {
 public:
-    LedgerHandler(const Options& options, LedgerFile& ledger) : options_(options), ledger_(ledger) {}
+    LedgerHandler(const Options& options, LedgerFile& ledger, Place where)
+        : options_(options), ledger_(ledger), where_(std::move(where)) {}
 
     void on_event(const QueueEvent<Entry>& event, Context& context) override {
-        Record about{
-            .token = event.payload.token, .id = event.id, .epoch = context.epoch(), .attempt = context.attempt()};
+        const Record about{.where = where_,
+                           .token = event.payload.token,
+                           .id = event.id,
+                           .epoch = context.epoch(),
+                           .attempt = context.attempt()};
         write(about, What::start, context.worker_id());
         const std::stop_callback told(context.stop_token(), [&] { write(about, What::told, {}); });
         try {
@@ -107,6 +113,7 @@ private:
 
     const Options& options_;
     LedgerFile& ledger_;
+    Place where_;
 };
 
 /// Writes down when the machine did not run this process, or it was stopped: then nobody can be blamed for its leases.
@@ -131,27 +138,57 @@ private:
     std::jthread thread_;
 };
 
+/// What this worker has on one server.
+class Home {
+public:
+    Home(const Options& options, int port, std::string server, LedgerFile& ledger)
+        : queue_({.redis_client =
+                      std::make_shared<redis::Client>(redis::ClientOptions{.port = port, .client_name = options.name}),
+                  .key_prefix = key_prefix,
+                  .concurrency = options.terms.concurrency,
+                  .lease = options.terms.lease,
+                  .lazy_connect = true,
+                  .retry = {.max_attempts = options.terms.max_attempts,
+                            .initial_backoff = 50ms,
+                            .max_backoff = 500ms,
+                            .max_lost_leases = options.terms.max_lost_leases},
+                  .handler_timeout = options.terms.handler_timeout}),
+          subscription_(queue_.subscribe(
+              std::make_shared<LedgerHandler>(options, ledger, Place{server, queue_type, queue_group}))) {
+        ledger.append({.what = What::subscribed, .where = {.server = std::move(server)}});
+    }
+
+    bool close() const { return queue_.close(20s); }
+
+private:
+    RedisEventQueue<Entry> queue_;
+    Subscription subscription_;
+};
+
 }  // namespace
 
 int run_worker(const Options& options) {
     LedgerFile ledger(options.folder + "/" + options.name + ".ledger", options.name);
     const StarvationWatch watch(ledger);
-    const RedisEventQueue<Entry> queue({.redis_client = std::make_shared<redis::Client>(
-                                            redis::ClientOptions{.port = options.port, .client_name = options.name}),
-                                        .key_prefix = key_prefix,
-                                        .concurrency = options.terms.concurrency,
-                                        .lease = options.terms.lease,
-                                        .lazy_connect = true,
-                                        .retry = {.max_attempts = options.terms.max_attempts,
-                                                  .initial_backoff = 50ms,
-                                                  .max_backoff = 500ms,
-                                                  .max_lost_leases = options.terms.max_lost_leases},
-                                        .handler_timeout = options.terms.handler_timeout});
-    const auto subscription = queue.subscribe(std::make_shared<LedgerHandler>(options, ledger));
-    ledger.append({.what = What::subscribed});
+    std::vector<std::unique_ptr<Home>> homes;
+    for (const int port : options.ports) {
+        auto server = name_of_server(static_cast<int>(homes.size()) + 1);
+        homes.push_back(std::make_unique<Home>(options, port, std::move(server), ledger));
+    }
     wait_for_termination();
     ledger.append({.what = What::ending});
-    return queue.close(20s) ? 0 : 3;
+    std::atomic<bool> all_ended = true;
+    {
+        std::vector<std::jthread> closing;  // one that waits for its server does not keep the others working
+        for (const auto& home : homes) {
+            closing.emplace_back([&] {
+                if (!home->close()) {
+                    all_ended = false;
+                }
+            });
+        }
+    }
+    return all_ended ? 0 : 3;
 }
 
 }  // namespace eventy::ledger

@@ -1,0 +1,361 @@
+#include "ledger/group_audit.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+
+#include "ledger/audit_times.hpp"
+#include "ledger/timeline.hpp"
+
+namespace eventy::ledger {
+
+namespace {
+
+std::set<std::string> in_danger(const GroupEvidence& evidence) {
+    std::set<std::string> tokens;
+    for (const auto& [id, event] : evidence.stored.events) {
+        if (static_cast<int>(event.lost_by.size()) + 1 >= evidence.terms.max_lost_leases) {
+            tokens.insert(event.token);
+        }
+    }
+    return tokens;
+}
+
+class Auditor {
+public:
+    explicit Auditor(const GroupEvidence& evidence)
+        : evidence_(evidence),
+          terms_(evidence.terms),
+          timeline_(evidence.records, evidence.terms, in_danger(evidence)) {}
+
+    Verdict run() {
+        read_records();
+        if (evidence_.tells_publishing) {
+            check_published();
+        }
+        check_events();
+        check_states();
+        for (const auto& [token, runs] : timeline_.runs_of()) {
+            check_runs(token, runs);
+        }
+        check_fences();
+        check_times(evidence_, timeline_, verdict_);
+        return std::move(verdict_);
+    }
+
+private:
+    void find(Must must, const std::string& token, std::string words) {
+        verdict_.findings.push_back({.must = must, .token = token, .words = std::move(words)});
+    }
+
+    void read_records() {
+        for (const auto& record : evidence_.records) {
+            switch (record.what) {
+                case What::intend: intended_[record.token] = record.at; break;
+                case What::acked: acked_[record.token] = record; break;
+                case What::unknown: unknown_.insert(record.token); break;
+                case What::redis_killed: redis_kills_.push_back(record.at); break;
+                default: break;
+            }
+        }
+        for (const auto& [id, event] : evidence_.stored.events) {
+            ids_[event.token].push_back(id);
+        }
+    }
+
+    // -- publishing ---------------------------------------------------------------------------------------------------
+
+    /// How long before a kill of Redis it was confirmed, where the setting allows that it is lost with it.
+    std::optional<Micros> may_be_lost(Micros begun, Micros confirmed) const {
+        constexpr Micros until_dead = 100'000;  // the kill is recorded, and that is synced, before it is done
+        for (const Micros kill : redis_kills_) {
+            if (begun <= kill + until_dead && confirmed >= kill - micros(terms_.may_lose) &&
+                terms_.may_lose.count() > 0) {
+                return std::max<Micros>(kill - confirmed, 0);
+            }
+        }
+        return std::nullopt;
+    }
+
+    /// When the worker took the event, at the latest: it may have begun to run after a kill that its lease did not
+    /// survive. Epochs are µs of Redis's clock, so the run that began soonest after its take tells what that clock is
+    /// behind the ledger's.
+    Micros taken_at(const Run& run) const {
+        Micros behind = Timeline::never;
+        for (const Run& any : timeline_.runs()) {
+            behind = std::min(behind, any.began - any.epoch);
+        }
+        return std::min(run.began, run.epoch + behind);
+    }
+
+    void check_published() {
+        verdict_.acked = static_cast<std::int64_t>(acked_.size());
+        verdict_.unknown = static_cast<std::int64_t>(unknown_.size());
+        verdict_.stored = static_cast<std::int64_t>(evidence_.stored.events.size());
+        for (const auto& token : unknown_) {
+            verdict_.unknown_there += ids_.contains(token) ? 1 : 0;
+        }
+        for (const auto& [token, at] : intended_) {
+            verdict_.never_told += acked_.contains(token) || unknown_.contains(token) || !ids_.contains(token) ? 0 : 1;
+        }
+        for (const auto& [token, record] : acked_) {
+            const auto ids = ids_.find(token);
+            if (ids != ids_.end()) {
+                if (ids->second.size() == 1 && ids->second[0] != record.id) {
+                    find(Must::no_duplicate, token,
+                         "published as event " + std::to_string(record.id) + " and stands as event " +
+                             std::to_string(ids->second[0]));
+                }
+                continue;
+            }
+            if (const auto age = may_be_lost(intended_[token], record.at)) {
+                ++verdict_.lost_with_redis;
+                verdict_.lost_oldest = std::max(verdict_.lost_oldest, *age);
+            } else {
+                find(Must::nothing_lost, token,
+                     "acknowledged as event " + std::to_string(record.id) + " and not in Redis");
+            }
+        }
+        for (const auto& [token, ids] : ids_) {
+            if (ids.size() > 1) {
+                find(Must::no_duplicate, token,
+                     "published once and " + std::to_string(ids.size()) + " times in Redis, as events " +
+                         std::to_string(ids[0]) + " and " + std::to_string(ids[1]));
+            }
+            if (!intended_.contains(token)) {
+                find(Must::no_duplicate, token,
+                     "event " + std::to_string(ids[0]) + " in Redis was published by nobody");
+            }
+        }
+    }
+
+    // -- what became of each event ------------------------------------------------------------------------------------
+
+    void check_events() {
+        for (const auto& [id, event] : evidence_.stored.events) {
+            const auto found = timeline_.runs_of().find(event.token);
+            const auto none = std::vector<std::size_t>();
+            const auto& runs = found == timeline_.runs_of().end() ? none : found->second;
+            const bool done = event.places == std::vector<std::string>{"done"};
+            const bool dead = event.places == std::vector<std::string>{"dead"};
+            if (done) {
+                ++verdict_.processed;
+                check_done(id, event, runs);
+            } else if (dead) {
+                ++verdict_.given_up;
+                check_given_up(id, event, runs);
+            } else if (event.places.size() == 1) {
+                ++verdict_.unfinished;
+                find(Must::nothing_lost, event.token, "event " + std::to_string(id) + " is still " + event.places[0]);
+            }
+            if (!runs.empty()) {
+                check_settled_by(id, event, runs);
+            }
+        }
+    }
+
+    void check_done(std::int64_t id, const StoredEvent& event, const std::vector<std::size_t>& runs) {
+        const bool finished = std::any_of(runs.begin(), runs.end(), [&](std::size_t i) {
+            const Run& run = timeline_.runs()[i];
+            return run.outcome == "ok" && run.worker_id == event.handled_by;
+        });
+        if (!finished) {
+            find(Must::nothing_lost, event.token,
+                 "event " + std::to_string(id) + " is PROCESSED by " +
+                     (event.handled_by.empty() ? "nobody" : event.handled_by) + ", which never finished it");
+        }
+    }
+
+    void check_given_up(std::int64_t id, const StoredEvent& event, const std::vector<std::size_t>& runs) {
+        int failed = 0;
+        bool rejected = false;
+        for (const auto i : runs) {
+            const Run& run = timeline_.runs()[i];
+            failed += counts_as_failed(run) ? 1 : 0;
+            rejected = rejected || run.outcome == "rejects";
+        }
+        if (rejected || failed >= terms_.max_attempts) {
+            return;
+        }
+        int lost = 0;
+        for (const auto& worker_id : event.lost_by) {
+            lost += lease_may_be_lost(worker_id) ? 1 : 0;
+        }
+        if (lost < terms_.max_lost_leases) {
+            find(Must::nothing_lost, event.token,
+                 "event " + std::to_string(id) + " is ERROR (" + event.error + ") after " + std::to_string(failed) +
+                     " failed attempts and " + std::to_string(lost) + " explained lost leases");
+        }
+    }
+
+    /// Whether the worker died, or was at some time out of reach.
+    bool lease_may_be_lost(const std::string& worker_id) {
+        if (workers_.empty()) {
+            for (const auto& run : timeline_.runs()) {
+                workers_[run.worker_id] = run.worker;
+            }
+        }
+        const auto worker = workers_.find(worker_id);
+        if (worker == workers_.end()) {
+            return true;  // it died, or was cut off, before it began anything
+        }
+        const auto& life = timeline_.workers().at(worker->second);
+        return life.at_once || timeline_.troubled_time(worker->second, 0, timeline_.end()) >= micros(terms_.lease) / 2;
+    }
+
+    /// The settle that counts must have been that of the last taker.
+    void check_settled_by(std::int64_t id, const StoredEvent& event, const std::vector<std::size_t>& runs) {
+        const Run& last = timeline_.runs()[runs.back()];
+        if (event.handled_by.empty()) {
+            return;
+        }
+        const bool another = event.handled_by != last.worker_id;
+        // The same worker had it twice: its last run must be the one that is stored.
+        const bool earlier =
+            !another && event.status == "PROCESSED" && last.ended && last.outcome != "ok" && last.outcome != "crashes";
+        if (another || earlier) {
+            find(Must::no_stale_settle, event.token,
+                 "event " + std::to_string(id) + " was settled by " + event.handled_by + ", though " + last.worker +
+                     " had taken it later, under epoch " + std::to_string(last.epoch));
+        }
+    }
+
+    void check_fences() {
+        std::map<std::pair<std::string, std::int64_t>, Micros> begun;
+        for (const auto& record : evidence_.records) {
+            const std::pair key(record.who + ' ' + record.token, record.epoch);
+            if (record.what == What::fence) {
+                begun[key] = record.at;
+            } else if (record.what == What::fenced && record.note == "refused") {
+                ++verdict_.refused_stale;
+            } else if (record.what == What::fenced && record.note == "accepted") {
+                for (const auto i : timeline_.runs_of().at(record.token)) {
+                    const Run& run = timeline_.runs()[i];
+                    if (run.epoch > record.epoch && run.began < begun[key]) {
+                        find(Must::no_stale_settle, record.token,
+                             "a call of " + record.who + " under epoch " + std::to_string(record.epoch) +
+                                 " was accepted after epoch " + std::to_string(run.epoch) + " had begun");
+                    }
+                }
+            }
+        }
+    }
+
+    void check_states() {
+        for (const auto& record : evidence_.records) {
+            if (record.what == What::two_places) {
+                const auto event = evidence_.stored.events.find(record.id);
+                find(Must::one_state, event == evidence_.stored.events.end() ? "" : event->second.token,
+                     "event " + std::to_string(record.id) + " was " + record.note);
+                verdict_.findings.back().from = record.at - second;
+                verdict_.findings.back().to = record.at;
+            }
+        }
+        for (const auto& [id, event] : evidence_.stored.events) {
+            const std::string name = "event " + std::to_string(id);
+            if (event.places.empty()) {
+                find(Must::one_state, event.token, name + " is in no state; its status is " + event.status);
+            } else if (event.places.size() > 1) {
+                find(Must::one_state, event.token, name + " is " + event.places[0] + " and " + event.places[1]);
+            } else if (!event.flaw.empty()) {
+                find(Must::one_state, event.token, name + ": " + event.flaw);
+            }
+        }
+        const auto there = static_cast<std::int64_t>(evidence_.stored.events.size());
+        if (there != evidence_.stored.last_id) {
+            find(Must::one_state, "",
+                 std::to_string(evidence_.stored.last_id) + " ids were given, and " + std::to_string(there) +
+                     " events are there");
+        }
+    }
+
+    // -- handled again ------------------------------------------------------------------------------------------------
+
+    /// When the handler's worker can have known of its end: `end` is written before the handler returns, and a process
+    /// that is stopped just then returns when it goes on.
+    Micros returned(const Run& run) const {
+        constexpr Micros just_then = 100000;
+        Micros at = run.ended.value_or(timeline_.end());
+        for (const auto& span : timeline_.troubles(run.worker, at, at + just_then)) {
+            at = span.why == Timeline::stopped || span.why == Timeline::starved ? std::max(at, span.to) : at;
+        }
+        return at;
+    }
+
+    bool counts_as_failed(const Run& run) const {
+        const Micros ran = returned(run) - run.began;
+        return run.outcome.starts_with("throws") || run.outcome == "asks for a retry" || run.outcome == "rejects" ||
+               ran >= micros(terms_.handler_timeout);
+    }
+
+    void check_runs(const std::string& token, const std::vector<std::size_t>& runs) {
+        for (std::size_t i = 1; i < runs.size(); ++i) {
+            const Run& before = timeline_.runs()[runs[i - 1]];
+            const Run& again = timeline_.runs()[runs[i]];
+            ++verdict_.handled_again;
+            if (const auto reason = reason_for(before, again); !reason.empty()) {
+                ++verdict_.reasons[reason];
+            } else {
+                find(Must::all_explained, token,
+                     "event " + std::to_string(again.id) + " was handled by " + before.worker + " under epoch " +
+                         std::to_string(before.epoch) + " (" + (before.ended ? before.outcome : "not ended") +
+                         ") and again by " + again.worker + " under epoch " + std::to_string(again.epoch));
+            }
+        }
+    }
+
+    /// Why the event was handled again; empty when there is no reason.
+    std::string reason_for(const Run& before, const Run& again) const {
+        if (before.epoch == again.epoch) {
+            return {};
+        }
+        if (again.attempt > before.attempt) {
+            return again.attempt == before.attempt + 1 && counts_as_failed(before) ? "failed attempt" : "";
+        }
+        const auto& life = timeline_.workers().at(before.worker);
+        const bool unsettled = !before.ended || life.died - *before.ended <= micros(terms_.lease) ||
+                               timeline_.troubled_time(before.worker, *before.ended, life.died) > 0;
+        if (life.at_once && life.died <= again.began && unsettled) {
+            return "its worker " + std::string(life.how == "crashed" ? "crashed" : "was killed");
+        }
+        if (may_be_lost(taken_at(before), before.ended.value_or(again.began))) {
+            return "Redis lost what it knew of it";
+        }
+        // To lose a lease, a worker has to miss its renewals at a third of the lease's time.
+        const Micros lease = micros(terms_.lease);
+        if (timeline_.troubled_time(before.worker, before.began - lease, again.began) >= lease / 2) {
+            auto spans = timeline_.troubles(before.worker, before.began - lease, again.began);
+            // Who is stopped finds later that the machine did not run him: the stop is the reason.
+            const auto weight = [](const Span& span) {
+                return span.why == Timeline::starved ? 0 : span.to - span.from;
+            };
+            const auto longest = std::max_element(spans.begin(), spans.end(),
+                                                  [&](const Span& a, const Span& b) { return weight(a) < weight(b); });
+            return "lost lease: " + longest->why;
+        }
+        return {};
+    }
+
+    const GroupEvidence& evidence_;
+    const Terms& terms_;
+    Timeline timeline_;
+    Verdict verdict_;
+    std::map<std::string, Micros> intended_;
+    std::map<std::string, Record> acked_;
+    std::set<std::string> unknown_;
+    std::vector<Micros> redis_kills_;
+    std::map<std::string, std::vector<std::int64_t>> ids_;
+    std::map<std::string, std::string> workers_;  // name of each worker id
+};
+
+}  // namespace
+
+Verdict audit_group(const GroupEvidence& evidence) {
+    Verdict verdict = Auditor(evidence).run();
+    for (auto& finding : verdict.findings) {
+        finding.where = evidence.place;
+    }
+    return verdict;
+}
+
+}  // namespace eventy::ledger
