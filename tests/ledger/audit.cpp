@@ -36,6 +36,12 @@ bool belongs(const std::string& part, const std::string& whole) {
     return part.empty() || whole.empty() || part == whole;
 }
 
+/// What other groups run on the same server may use the same threads; and a crash ends them all, wherever it was.
+bool matters_elsewhere(const Record& record, const Place& place) {
+    return (record.what == What::start && record.where.server == place.server) ||
+           (record.what == What::end && (record.where.server == place.server || record.note == "crashes"));
+}
+
 void add(const Verdict& one, const Place& place, Verdict& all) {
     all.acked += one.acked;
     all.unknown += one.unknown;
@@ -54,12 +60,15 @@ void add(const Verdict& one, const Place& place, Verdict& all) {
     }
     all.after_death.add(one.after_death);
     all.after_return.add(one.after_return);
+    all.first_start.add(one.first_start);
+    all.discarded += one.discarded;
     all.findings.insert(all.findings.end(), one.findings.begin(), one.findings.end());
     all.groups.push_back({.place = place,
                           .processed = one.processed,
                           .given_up = one.given_up,
                           .handled_again = one.handled_again,
-                          .after_death = one.after_death});
+                          .after_death = one.after_death,
+                          .first_start = one.first_start});
 }
 
 }  // namespace
@@ -84,10 +93,14 @@ Verdict audit(const Evidence& evidence) {
     const Place* before = nullptr;
     for (const auto& [place, stored] : evidence.stored) {
         const bool first = before == nullptr || before->server != place.server || before->type != place.type;
-        GroupEvidence one{
-            .place = place, .tells_publishing = first, .records = {}, .stored = stored, .terms = evidence.terms};
+        GroupEvidence one{.place = place,
+                          .tells_publishing = first,
+                          .tells_returns = before == nullptr || before->server != place.server,
+                          .records = {},
+                          .stored = stored,
+                          .terms = evidence.terms};
         for (const auto& record : evidence.records) {
-            if (concerns(record, place)) {
+            if (concerns(record, place) || matters_elsewhere(record, place)) {
                 one.records.push_back(record);
             }
         }

@@ -26,9 +26,10 @@ enum class Must {
     all_explained,
     one_state,
     death_in_time,
-    return_in_time
+    return_in_time,
+    start_in_time
 };
-constexpr std::size_t musts = 7;
+constexpr std::size_t musts = 8;
 
 /// A must that is broken.
 struct Finding {
@@ -61,7 +62,7 @@ struct Longest {
 struct GroupFigures {
     Place place = {};
     std::int64_t processed = 0, given_up = 0, handled_again = 0;
-    Longest after_death = {};
+    Longest after_death = {}, first_start = {};
 };
 
 struct Verdict {
@@ -72,7 +73,10 @@ struct Verdict {
     std::int64_t refused_stale = 0;    // calls with a stale epoch that changed nothing, as they must
     std::int64_t handled_again = 0;
     std::map<std::string, std::int64_t> reasons = {};  // of handled_again
+    std::int64_t discarded = 0;                        // events that were given up because somebody discarded them
     Longest after_death = {}, after_return = {};
+    Longest first_start =
+        {};  // from the publishing, or the first free worker after it, to the first start in the group
     std::map<std::string, std::int64_t> faults = {};
     std::vector<Finding> findings = {};
     std::vector<GroupFigures> groups = {};

@@ -34,7 +34,7 @@ TEST_F(AuditTest, AnEventThatAnotherFinishedThanRedisSaysIsLost) {
     start(500, "w2.1", 3, 2500);
     end(510, "w2.1", 3, 2500, "ok");
     processed(3, "w2.1");
-    redis().events[3].handled_by = "somebody";
+    redis().events[3].settles = {{"PROCESSED", "somebody"}};
     const Verdict verdict = judge();
     EXPECT_EQ(verdict.broken(Must::nothing_lost), 1);
     EXPECT_EQ(verdict.broken(Must::no_stale_settle), 1);
@@ -50,7 +50,7 @@ TEST_F(AuditTest, AnEventThatWasGivenUpWithoutAReasonIsLost) {
     publish(400, "p1-3", 3);
     start(500, "w2.1", 3, 2500);
     end(510, "w2.1", 3, 2500, "throws: once");
-    stored(3, {.token = "p1-3", .status = "ERROR", .places = {"dead"}, .handled_by = "id-of-w2.1"});
+    stored(3, {.token = "p1-3", .status = "ERROR", .places = {"dead"}, .settles = {{"ERROR", "id-of-w2.1"}}});
     expect_broken(Must::nothing_lost);
 }
 
@@ -60,7 +60,7 @@ TEST_F(AuditTest, AnEventWhoseAttemptsAreUsedUpMayBeGivenUp) {
         start(500 + attempt * 10, "w2.1", 3, 2500 + attempt, attempt);
         end(505 + attempt * 10, "w2.1", 3, 2500 + attempt, "throws: always", attempt);
     }
-    stored(3, {.token = "p1-3", .status = "ERROR", .places = {"dead"}, .handled_by = "id-of-w2.1"});
+    stored(3, {.token = "p1-3", .status = "ERROR", .places = {"dead"}, .settles = {{"ERROR", "id-of-w2.1"}}});
     expect_all_well();
     EXPECT_EQ(judge().reasons.at("failed attempt"), 2);
 }
@@ -124,10 +124,15 @@ TEST_F(AuditTest, ASettleOfOneWhoHadLostTheEventIsStale) {
     end(2610, "w3.1", 3, 2600, "ok");
     processed(3, "w3.1");
     // w2.1 cannot take event 2 at 2400 while it is stopped.
-    redis().events[3].handled_by = "id-of-w3.1";
+    redis().events[3].settles = {{"PROCESSED", "id-of-w3.1"}};
     EXPECT_EQ(judge().broken(Must::no_stale_settle), 0);
-    redis().events[3].handled_by = "id-of-w2.1";
+    redis().events[3].settles = {{"PROCESSED", "id-of-w2.1"}};
     EXPECT_EQ(judge().broken(Must::no_stale_settle), 1);
+}
+
+TEST_F(AuditTest, ASecondSettleOfOneGroupIsStale) {
+    redis().events[1].settles = {{"PROCESSED", "id-of-w1.1"}, {"PROCESSED", "id-of-w1.1"}};
+    expect_broken(Must::no_stale_settle);
 }
 
 TEST_F(AuditTest, AProgressOfOneWhoHadLostTheEventIsStale) {
@@ -167,7 +172,7 @@ TEST_F(AuditTest, AKillLongAfterTheHandlersEndIsNoReason) {
 }
 
 TEST_F(AuditTest, AStopForMostOfALeaseIsAReasonAndAShortOneIsNot) {
-    publish(400, "p1-3", 3);
+    publish(4900, "p1-3", 3);
     start(5000, "w2.1", 3, 5000);
     at(5001, "w2.1", What::stopped);
     at(7800, "w2.1", What::continued);
@@ -192,7 +197,7 @@ TEST_F(AuditTest, AnAttemptThatRisesWithoutAFailureIsFound) {
 }
 
 TEST_F(AuditTest, AHandlerThatWasStoppedBeforeItCouldReturnHasRunForSoLong) {
-    publish(400, "p1-3", 3);
+    publish(4900, "p1-3", 3);
     start(5000, "w2.1", 3, 5000);
     end(5003, "w2.1", 3, 5000, "ok");
     at(5004, "w2.1", What::stopped);
@@ -216,6 +221,56 @@ TEST_F(AuditTest, TheSameEpochTwiceIsFound) {
     start(520, "w2.1", 3, 2500);
     end(530, "w2.1", 3, 2500, "ok");
     processed(3, "w2.1");
+    expect_broken(Must::all_explained);
+}
+
+// -- dedup_key and discard
+// -----------------------------------------------------------------------------------------------
+
+TEST_F(AuditTest, APublishWithItsWordAgainIsToldTheSameEvent) {
+    publish(20, "p1-1", 1);
+    expect_all_well();
+    EXPECT_EQ(judge().acked, 2);
+    evidence_.records.push_back({.at = 30000, .who = "p1.1", .what = What::acked, .token = "p1-1", .id = 7});
+    evidence_.records.push_back({.at = 40000, .who = "p1.1", .what = What::acked, .token = "p1-1", .id = 1});
+    expect_broken(Must::no_duplicate, 2);  // told 1, then 7, then 1
+}
+
+TEST_F(AuditTest, AnUnknownOutcomeThatItsWordMadeKnownMustBeThere) {
+    evidence_.records.push_back({.at = 400000, .who = "p1.1", .what = What::intend, .token = "p1-3"});
+    evidence_.records.push_back({.at = 400001, .who = "p1.1", .what = What::unknown, .token = "p1-3"});
+    expect_all_well();
+    evidence_.records.push_back({.at = 400002, .who = "p1.1", .what = What::acked, .token = "p1-3", .id = 3});
+    expect_broken(Must::nothing_lost);
+}
+
+TEST_F(AuditTest, OnlyWhatSomebodyDiscardedMayBeGivenUpByHand) {
+    publish(400, "p1-3", 3);
+    stored(3, {.token = "p1-3", .status = "ERROR", .places = {"dead"}, .error = "discarded by hand"});
+    expect_broken(Must::nothing_lost);
+    run_record(410, "p1.1", 3, 0, What::discarding, "", 0);
+    expect_all_well();  // its publisher may have been killed before it knew the answer
+    EXPECT_EQ(judge().discarded, 1);
+    run_record(411, "p1.1", 3, 0, What::discarded, "given up", 0);
+    expect_all_well();
+    for (auto& record : evidence_.records) {
+        record.note = record.what == What::discarded ? "too late" : record.note;
+    }
+    expect_broken(Must::nothing_lost);
+}
+
+TEST_F(AuditTest, WhatWasDiscardedIsNotTakenAnyMore) {
+    publish(400, "p1-3", 3);
+    run_record(410, "p1.1", 3, 0, What::discarding, "", 0);
+    run_record(411, "p1.1", 3, 0, What::discarded, "given up", 0);
+    stored(3, {.token = "p1-3", .status = "ERROR", .places = {"dead"}, .error = "discarded by hand"});
+    // Epochs are µs of Redis's clock, here 99 ms behind: it was taken before, though it began to run after.
+    start(500, "w2.1", 3, 300'000);
+    end(510, "w2.1", 3, 300'000, "ok");
+    expect_all_well();
+    for (auto& record : evidence_.records) {
+        record.epoch = record.token == "p1-3" && record.epoch > 0 ? 400'000 : record.epoch;
+    }
     expect_broken(Must::all_explained);
 }
 

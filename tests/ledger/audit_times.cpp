@@ -1,6 +1,8 @@
 #include "ledger/audit_times.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <set>
 
 namespace eventy::ledger {
 
@@ -13,8 +15,15 @@ public:
         for (const auto& [id, event] : evidence.stored.events) {
             losses_[event.token] = static_cast<int>(event.lost_by.size());
         }
-        for (std::size_t i = 0; i < timeline.runs().size(); ++i) {
-            runs_by_worker_[timeline.runs()[i].worker].push_back(&timeline.runs()[i]);
+        for (const auto& run : timeline.runs()) {
+            runs_by_worker_[run.worker].push_back(&run);
+            all_by_worker_[run.worker].push_back(&run);
+        }
+        for (const auto& run : timeline.runs_elsewhere()) {
+            all_by_worker_[run.worker].push_back(&run);
+        }
+        for (auto& [worker, runs] : all_by_worker_) {
+            std::sort(runs.begin(), runs.end(), [](const Run* a, const Run* b) { return a->began < b->began; });
         }
     }
 
@@ -38,7 +47,54 @@ public:
         }
     }
 
+    void first_starts() {
+        std::map<std::string, Micros> published;
+        for (const auto& record : evidence_.records) {
+            if (record.what == What::acked) {
+                published.try_emplace(record.token, record.at);
+            }
+        }
+        std::map<std::int64_t, const Run*> first;
+        for (const auto& [token, runs] : timeline_.runs_of()) {
+            const Run& run = timeline_.runs()[runs.front()];
+            first[run.id] = &run;
+        }
+        std::set<Micros> before_it;  // when those of lower ids began
+        for (const auto& [id, run] : first) {
+            const auto at = published.find(run->token);
+            if (at != published.end() && run->began > at->second) {
+                const auto later = before_it.upper_bound(run->began);
+                first_start(*run, at->second, later == before_it.begin() ? 0 : *std::prev(later));
+            }
+            before_it.insert(run->began);
+        }
+    }
+
 private:
+    /// Published, and nobody has begun it yet. As long as those published before it begin, it waits for its turn.
+    void first_start(const Run& run, Micros published, Micros one_before_it_began) {
+        const Micros free = timeline_.somebody_free_since(published, run.began, in_danger(run));
+        const Micros since = std::max(free, one_before_it_began);
+        // Who takes ahead of his handlers and dies loses a lease of what he never began.
+        const auto lost = std::min<Micros>(losses_[run.token] * micros(evidence_.terms.lease), run.began - since);
+        const Micros time = run.began - since - lost;
+        verdict_.first_start.add(time);
+        verdict_.first_start.at_once += since == published ? 1 : 0;
+        if (time > micros(evidence_.terms.lease) + second + slack_) {
+            verdict_.findings.push_back({.must = Must::start_in_time,
+                                         .token = run.token,
+                                         .who = run.worker,
+                                         .from = since,
+                                         .to = run.began,
+                                         .words = "event " + std::to_string(run.id) + " began " +
+                                                  std::to_string((run.began - published) / 1000) +
+                                                  " ms after it was published, and " + std::to_string(time / 1000) +
+                                                  " ms after its turn had come and a worker was free for it"});
+        }
+    }
+
+    bool in_danger(const Run& run) { return losses_[run.token] + 1 >= evidence_.terms.max_lost_leases; }
+
     /// Its worker died while this ran: when does it begin again?
     void after_death(const Run& run, Micros died) {
         const Run* next = nullptr;
@@ -53,7 +109,7 @@ private:
             return;  // given up as ERROR, or somebody had it before
         }
         // One that is in danger needs a worker that holds nothing.
-        const bool alone = losses_[run.token] + 1 >= evidence_.terms.max_lost_leases;
+        const bool alone = in_danger(run);
         const Micros since = timeline_.somebody_free_since(died, next->began, alone);
         const Micros time = next->began - since;
         verdict_.after_death.add(time);
@@ -80,7 +136,7 @@ private:
         if (free == Timeline::never) {
             return;
         }
-        const auto& runs = runs_by_worker_[worker];
+        const auto& runs = all_by_worker_[worker];
         const auto first = std::find_if(runs.begin(), runs.end(), [&](const Run* run) { return run->began >= free; });
         const Micros began = first == runs.end() ? Timeline::never : (*first)->began;
         const Micros bound = second + slack_;
@@ -105,8 +161,7 @@ private:
     bool holds_one_in_danger(const std::string& worker, Micros at) {
         const auto& runs = runs_by_worker_[worker];
         return std::any_of(runs.begin(), runs.end(), [&](const Run* run) {
-            return run->began < at + second && run->ended.value_or(Timeline::never) > at &&
-                   losses_[run->token] + 1 >= evidence_.terms.max_lost_leases;
+            return run->began < at + second && run->ended.value_or(Timeline::never) > at && in_danger(*run);
         });
     }
 
@@ -114,8 +169,8 @@ private:
     const Timeline& timeline_;
     Verdict& verdict_;
     Micros slack_;
-    std::map<std::string, int> losses_;  // of each token
-    std::map<std::string, std::vector<const Run*>> runs_by_worker_;
+    std::map<std::string, int> losses_;                                              // of each token
+    std::map<std::string, std::vector<const Run*>> runs_by_worker_, all_by_worker_;  // of the group; of all groups
 };
 
 }  // namespace
@@ -123,7 +178,10 @@ private:
 void check_times(const GroupEvidence& evidence, const Timeline& timeline, Verdict& verdict) {
     TimeCheck check(evidence, timeline, verdict);
     check.after_deaths();
-    check.after_returns();
+    if (evidence.tells_returns) {
+        check.after_returns();
+    }
+    check.first_starts();
 }
 
 }  // namespace eventy::ledger

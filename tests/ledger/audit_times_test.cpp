@@ -67,6 +67,132 @@ TEST_F(AuditTest, AWorkerThatIsStoppedIsNotOneOfTheLiving) {
     EXPECT_EQ(judge().after_return.count, 0);
 }
 
+// -- groups and types -------------------------------------------------------------------------------------------------
+
+TEST_F(AuditTest, AnEventThatNobodyBeginsInTimeIsFound) {
+    publish(5000, "p1-3", 3);
+    start(7900, "w2.1", 3, 7900);
+    end(7910, "w2.1", 3, 7900, "ok");
+    processed(3, "w2.1");
+    expect_all_well();
+    EXPECT_EQ(judge().first_start.time, 2900 * 1000 - 500);
+    for (auto& record : evidence_.records) {
+        record.at += record.token == "p1-3" && record.who == "w2.1" ? 200'000 : 0;
+    }
+    expect_broken(Must::start_in_time);
+    // A worker that took it and died before it began it explains one lease.
+    redis().events[3].lost_by = {"somebody"};
+    expect_all_well();
+}
+
+TEST_F(AuditTest, AnEventWaitsForThoseBeforeIt) {
+    publish(5000, "p1-3", 3);
+    publish(5001, "p1-4", 4);
+    for (const auto id : {3, 4}) {
+        start(6900 + (id - 3) * 2000, "w2.1", id, by_redis(6900 + (id - 3) * 2000));
+        end(6910 + (id - 3) * 2000, "w2.1", id, by_redis(6900 + (id - 3) * 2000), "ok");
+        processed(id, "w2.1");
+    }
+    expect_all_well();
+    EXPECT_EQ(judge().first_start.time, 2000 * 1000);
+    // A later one that overtook it is no excuse.
+    std::swap(redis().events[3], redis().events[4]);
+    for (auto& record : evidence_.records) {
+        record.id = record.token == "p1-3" ? 4 : record.token == "p1-4" ? 3 : record.id;
+    }
+    expect_broken(Must::start_in_time);
+}
+
+TEST_F(AuditTest, ThreadsThatAnotherGroupLeavesForAMomentAreNone) {
+    publish(5000, "p1-3", 3);
+    start(8900, "w2.1", 3, by_redis(8900));
+    end(8910, "w2.1", 3, by_redis(8900), "ok");
+    processed(3, "w2.1");
+    const auto occupy = [this](Micros rest) {
+        std::erase_if(evidence_.records, [](const Record& r) { return r.token == "other"; });
+        for (Micros ms = 4900; ms < 8700; ms += 100) {
+            for (int i = 0; i < evidence_.terms.concurrency; ++i) {
+                Record record{.at = ms * 1000,
+                              .who = "w2.1",
+                              .what = What::start,
+                              .where = {.group = "long"},
+                              .token = "other",
+                              .id = 9,
+                              .epoch = by_redis(ms) + i};
+                evidence_.records.push_back(record);
+                record.at += (100 - rest) * 1000;
+                record.what = What::end;
+                evidence_.records.push_back(record);
+            }
+        }
+    };
+    occupy(30);
+    expect_all_well();
+    occupy(70);
+    expect_broken(Must::start_in_time);
+}
+
+TEST_F(AuditTest, LongHandlersOfAnotherGroupExcuseWhereTheyTakeTheThreads) {
+    publish(5000, "p1-3", 3);
+    start(8900, "w2.1", 3, 8900);
+    end(8910, "w2.1", 3, 8900, "ok");
+    processed(3, "w2.1");
+    expect_broken(Must::start_in_time);
+    const auto occupy = [this](int threads, const Place& where) {
+        std::erase_if(evidence_.records, [](const Record& r) { return r.token == "other"; });
+        for (int i = 0; i < threads; ++i) {
+            for (const auto what : {What::start, What::end}) {
+                evidence_.records.push_back({.at = (what == What::start ? 4900 : 8800) * 1000 + i,
+                                             .who = "w2.1",
+                                             .what = what,
+                                             .where = where,
+                                             .token = "other",
+                                             .id = 9,
+                                             .epoch = 5000 + i});
+            }
+        }
+    };
+    occupy(evidence_.terms.concurrency, {.group = "long"});
+    expect_all_well();
+    occupy(evidence_.terms.concurrency - 1, {.group = "long"});
+    expect_broken(Must::start_in_time);
+    // w2 has no manager: each type has threads of its own.
+    occupy(evidence_.terms.concurrency, {.type = "Chore", .group = "default"});
+    expect_broken(Must::start_in_time);
+    // w1 has one.
+    for (auto& record : evidence_.records) {
+        record.who = record.who == "w2.1" ? "w1.2" : record.who;
+    }
+    redis().events[2].settles = redis().events[3].settles = {{"PROCESSED", "id-of-w2.1"}};
+    expect_all_well();
+}
+
+TEST_F(AuditTest, EachGroupHasToDoEachEvent) {
+    const Place usual{.server = "r1", .type = "Entry", .group = "default"};
+    const Place other{.server = "r1", .type = "Entry", .group = "long"};
+    const auto records = std::exchange(evidence_.records, {});
+    for (auto record : records) {
+        if (record.token.empty() || record.what == What::intend || record.what == What::acked) {
+            record.where = record.token.empty() ? Place() : Place{.server = "r1", .type = "Entry"};
+            evidence_.records.push_back(record);
+            continue;
+        }
+        for (const auto& place : {usual, other}) {
+            record.where = place;
+            evidence_.records.push_back(record);
+        }
+    }
+    const auto stored = redis();
+    evidence_.stored = {{usual, stored}, {other, stored}};
+    expect_all_well();
+    EXPECT_EQ(judge().acked, 2);
+    EXPECT_EQ(judge().processed, 4);
+    evidence_.stored[other].events[1].places = {"beyond"};
+    evidence_.stored[other].events[1].settles.clear();
+    expect_broken(Must::nothing_lost);
+    EXPECT_EQ(judge().findings.at(0).where, other);
+}
+
 // -- several servers --------------------------------------------------------------------------------------------------
 
 TEST_F(AuditTest, WhatIsDoneToOneServerExcusesNothingOnAnother) {

@@ -20,6 +20,7 @@ enum class Conduct {
 };
 
 /// The same for the same arguments.
-Conduct conduct_for(std::uint64_t seed, std::string_view token, int attempt, std::string_view worker);
+Conduct conduct_for(std::uint64_t seed, std::string_view token, int attempt, std::string_view worker,
+                    std::string_view group);
 
 }  // namespace eventy::ledger

@@ -63,8 +63,9 @@ public:
         finish();
         Evidence evidence{.records = read_ledger(folder_), .stored = {}, .terms = options_.terms};
         for (const auto& home : homes_) {
+            const auto settles = read_settles(home->redis.file());
             for (const auto& place : home->places()) {
-                evidence.stored[place] = read_stored_state(home->redis.server(), place);
+                evidence.stored[place] = read_stored_state(home->redis.server(), settles, place);
             }
         }
         return evidence;
@@ -78,7 +79,13 @@ private:
               redis(options.everysec),
               feeder(name, redis.server().port(), options.workers, folder) {}
 
-        std::vector<Place> places() const { return {{name, queue_type, queue_group}}; }
+        std::vector<Place> places() const {
+            std::vector<Place> all;
+            for (const auto& group : groups) {
+                all.push_back({name, std::string(group.type), std::string(group.group)});
+            }
+            return all;
+        }
 
         std::string name;
         RedisUnderTest redis;

@@ -1,5 +1,6 @@
 #include "ledger/feeder.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <utility>
@@ -11,9 +12,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A worker has 4 handlers, and these events take them 25 ms and some writing.
-constexpr int backlog_per_worker = 100;
-constexpr int step_per_worker = 7;
+// A worker has 6 handlers, and these events take them 40 ms and some writing; each Entry is for two groups.
+constexpr int waiting_entries = 35, waiting_chores = 20;
+constexpr int entries_a_step = 3, chores_a_step = 1;
 constexpr auto step = 50ms;
 
 }  // namespace
@@ -22,14 +23,14 @@ Feeder::Feeder(std::string server, int redis_port, int workers, const std::strin
     : server_(std::move(server)),
       workers_(workers),
       ledger_(folder + "/feed-" + server_ + ".ledger", std::string(feeder)),
-      queue_({.redis_client = std::make_shared<redis::Client>(
-                  redis::ClientOptions{.port = redis_port, .client_name = std::string(feeder), .command_timeout = 3s}),
-              .key_prefix = key_prefix,
-              .lazy_connect = true}) {}
+      client_(std::make_shared<redis::Client>(
+          redis::ClientOptions{.port = redis_port, .client_name = std::string(feeder), .command_timeout = 3s})),
+      entries_({.redis_client = client_, .key_prefix = key_prefix, .lazy_connect = true}),
+      chores_({.redis_client = client_, .key_prefix = key_prefix, .lazy_connect = true}) {}
 
 void Feeder::publish_backlog() {
     wait();
-    publish(backlog_per_worker * workers_);
+    publish(waiting_entries, waiting_chores);
 }
 
 void Feeder::feed() {
@@ -37,7 +38,7 @@ void Feeder::feed() {
     feeding_ = std::jthread([this] {
         const auto end = std::chrono::steady_clock::now() + 1300ms;
         while (std::chrono::steady_clock::now() < end) {
-            publish(step_per_worker * workers_);
+            publish(entries_a_step, chores_a_step);
             std::this_thread::sleep_for(step);
         }
     });
@@ -49,17 +50,23 @@ void Feeder::wait() {
     }
 }
 
-void Feeder::publish(int count) {
-    std::vector<Entry> entries;
+void Feeder::publish(int entries, int chores) {
+    publish(entries_, entries * workers_);
+    publish(chores_, chores * workers_);
+}
+
+template <class T>
+void Feeder::publish(const EventQueue<T>& queue, int count) {
+    std::vector<T> entries;
     std::vector<Record> intended, acked;
-    const Place where{.server = server_, .type = queue_type};
+    const Place where{.server = server_, .type = std::string(T::event_name)};
     for (int i = 0; i < count; ++i) {
         entries.push_back({std::string(feeder) + '-' + server_ + '-' + std::to_string(++last_)});
         intended.push_back({.what = What::intend, .where = where, .token = entries.back().token});
     }
     ledger_.append_all(intended);
     try {
-        for (const auto& event : queue_.publish_all(entries)) {
+        for (const auto& event : queue.publish_all(entries)) {
             acked.push_back({.what = What::acked, .where = where, .token = event.payload.token, .id = event.id});
         }
     } catch (const Error& error) {
@@ -71,9 +78,16 @@ void Feeder::publish(int count) {
 }
 
 bool Feeder::idle() const {
+    const auto all_done = [](const QueueStats& stats, std::string_view type) {
+        const auto idle = [&](const GroupOfType& group) {
+            const auto found = stats.groups.find(std::string(group.group));
+            return group.type != type ||
+                   (found != stats.groups.end() && found->second.lag == 0 && found->second.leased == 0);
+        };
+        return std::all_of(groups.begin(), groups.end(), idle);
+    };
     try {
-        auto stats = queue_.stats();
-        return stats.by_status[EventStatus::pending] == 0 && stats.by_status[EventStatus::processing] == 0;
+        return all_done(entries_.stats(), Entry::event_name) && all_done(chores_.stats(), Chore::event_name);
     } catch (const Error&) {
         return false;
     }

@@ -1,5 +1,6 @@
 // Keeps every worker busy around a restart of Redis, and asks whether all is done.
 #pragma once
+#include <memory>
 #include <string>
 #include <thread>
 
@@ -19,16 +20,21 @@ public:
     void feed();
     void wait();
 
-    /// Nothing is pending or leased, as the queue itself says; false when it does not answer.
+    /// Nothing is pending or leased in any group, as the queues themselves say; false when it does not answer.
     bool idle() const;
 
 private:
-    void publish(int count);
+    /// So many for each worker.
+    void publish(int entries, int chores);
+    template <class T>
+    void publish(const EventQueue<T>&, int count);
 
     std::string server_;
     int workers_, last_ = 0;
     LedgerFile ledger_;
-    RedisEventQueue<Entry> queue_;
+    std::shared_ptr<redis::Client> client_;
+    RedisEventQueue<Entry> entries_;
+    RedisEventQueue<Chore> chores_;
     std::jthread feeding_;
 };
 

@@ -26,9 +26,12 @@ public:
     explicit Auditor(const GroupEvidence& evidence)
         : evidence_(evidence),
           terms_(evidence.terms),
-          timeline_(evidence.records, evidence.terms, in_danger(evidence)) {}
+          timeline_(evidence.records, evidence.terms, evidence.place, in_danger(evidence)) {}
 
     Verdict run() {
+        for (const Run& any : timeline_.runs()) {
+            behind_ = std::min(behind_, any.began - any.epoch);
+        }
         read_records();
         if (evidence_.tells_publishing) {
             check_published();
@@ -39,6 +42,7 @@ public:
             check_runs(token, runs);
         }
         check_fences();
+        check_discards();
         check_times(evidence_, timeline_, verdict_);
         return std::move(verdict_);
     }
@@ -52,8 +56,20 @@ private:
         for (const auto& record : evidence_.records) {
             switch (record.what) {
                 case What::intend: intended_[record.token] = record.at; break;
-                case What::acked: acked_[record.token] = record; break;
-                case What::unknown: unknown_.insert(record.token); break;
+                case What::acked: read_acked(record); break;
+                case What::unknown:
+                    if (!acked_.contains(record.token)) {
+                        unknown_.insert(record.token);
+                    }
+                    break;
+                case What::discarding: discards_[record.token] = record; break;
+                case What::discarded:
+                    if (record.note == "given up") {
+                        discards_[record.token] = record;
+                    } else if (record.note == "too late") {
+                        discards_.erase(record.token);
+                    }
+                    break;
                 case What::redis_killed: redis_kills_.push_back(record.at); break;
                 default: break;
             }
@@ -61,6 +77,19 @@ private:
         for (const auto& [id, event] : evidence_.stored.events) {
             ids_[event.token].push_back(id);
         }
+    }
+
+    /// A publish with a dedup_key may be told twice; but not two things.
+    void read_acked(const Record& record) {
+        unknown_.erase(record.token);
+        const auto before = acked_.find(record.token);
+        if (before != acked_.end() && before->second.id != record.id && evidence_.tells_publishing &&
+            !may_be_lost(intended_[record.token], before->second.at)) {
+            find(Must::no_duplicate, record.token,
+                 "published as event " + std::to_string(before->second.id) +
+                     " and, with its dedup_key again, as event " + std::to_string(record.id));
+        }
+        acked_[record.token] = record;
     }
 
     // -- publishing ---------------------------------------------------------------------------------------------------
@@ -80,13 +109,7 @@ private:
     /// When the worker took the event, at the latest: it may have begun to run after a kill that its lease did not
     /// survive. Epochs are µs of Redis's clock, so the run that began soonest after its take tells what that clock is
     /// behind the ledger's.
-    Micros taken_at(const Run& run) const {
-        Micros behind = Timeline::never;
-        for (const Run& any : timeline_.runs()) {
-            behind = std::min(behind, any.began - any.epoch);
-        }
-        return std::min(run.began, run.epoch + behind);
-    }
+    Micros taken_at(const Run& run) const { return std::min(run.began, run.epoch + behind_); }
 
     void check_published() {
         verdict_.acked = static_cast<std::int64_t>(acked_.size());
@@ -157,16 +180,20 @@ private:
     void check_done(std::int64_t id, const StoredEvent& event, const std::vector<std::size_t>& runs) {
         const bool finished = std::any_of(runs.begin(), runs.end(), [&](std::size_t i) {
             const Run& run = timeline_.runs()[i];
-            return run.outcome == "ok" && run.worker_id == event.handled_by;
+            return run.outcome == "ok" && run.worker_id == event.settles.back().worker;
         });
         if (!finished) {
             find(Must::nothing_lost, event.token,
-                 "event " + std::to_string(id) + " is PROCESSED by " +
-                     (event.handled_by.empty() ? "nobody" : event.handled_by) + ", which never finished it");
+                 "event " + std::to_string(id) + " is PROCESSED by " + event.settles.back().worker +
+                     ", which never finished it");
         }
     }
 
     void check_given_up(std::int64_t id, const StoredEvent& event, const std::vector<std::size_t>& runs) {
+        if (discards_.contains(event.token)) {
+            ++verdict_.discarded;
+            return;
+        }
         int failed = 0;
         bool rejected = false;
         for (const auto i : runs) {
@@ -206,17 +233,38 @@ private:
     /// The settle that counts must have been that of the last taker.
     void check_settled_by(std::int64_t id, const StoredEvent& event, const std::vector<std::size_t>& runs) {
         const Run& last = timeline_.runs()[runs.back()];
-        if (event.handled_by.empty()) {
+        if (event.settles.empty()) {
             return;
         }
-        const bool another = event.handled_by != last.worker_id;
+        const Settle& settle = event.settles.back();
+        const bool another = settle.worker != last.worker_id;
         // The same worker had it twice: its last run must be the one that is stored.
         const bool earlier =
-            !another && event.status == "PROCESSED" && last.ended && last.outcome != "ok" && last.outcome != "crashes";
+            !another && settle.status == "PROCESSED" && last.ended && last.outcome != "ok" && last.outcome != "crashes";
         if (another || earlier) {
             find(Must::no_stale_settle, event.token,
-                 "event " + std::to_string(id) + " was settled by " + event.handled_by + ", though " + last.worker +
+                 "event " + std::to_string(id) + " was settled by " + settle.worker + ", though " + last.worker +
                      " had taken it later, under epoch " + std::to_string(last.epoch));
+        } else if (event.settles.size() > 1) {
+            find(Must::no_stale_settle, event.token,
+                 "event " + std::to_string(id) + " was settled " + std::to_string(event.settles.size()) +
+                     " times, first by " + event.settles.front().worker);
+        }
+    }
+
+    /// What was discarded before its take must not be handled.
+    void check_discards() {
+        constexpr Micros about = 20'000;  // when it was taken is known to some ms
+        for (const auto& [token, record] : discards_) {
+            const auto runs = timeline_.runs_of().find(token);
+            for (const auto i : runs == timeline_.runs_of().end() ? std::vector<std::size_t>() : runs->second) {
+                const Run& run = timeline_.runs()[i];
+                if (record.what == What::discarded && taken_at(run) > record.at + about) {
+                    find(Must::all_explained, token,
+                         "event " + std::to_string(run.id) + " was taken by " + run.worker +
+                             " after it had been discarded");
+                }
+            }
         }
     }
 
@@ -339,10 +387,12 @@ private:
     const GroupEvidence& evidence_;
     const Terms& terms_;
     Timeline timeline_;
+    Micros behind_ = Timeline::never;  // Redis's clock, behind the ledger's
     Verdict verdict_;
     std::map<std::string, Micros> intended_;
     std::map<std::string, Record> acked_;
     std::set<std::string> unknown_;
+    std::map<std::string, Record> discards_;  // that were asked for, unless they came too late
     std::vector<Micros> redis_kills_;
     std::map<std::string, std::vector<std::int64_t>> ids_;
     std::map<std::string, std::string> workers_;  // name of each worker id

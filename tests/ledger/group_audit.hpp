@@ -9,7 +9,8 @@ namespace eventy::ledger {
 struct GroupEvidence {
     Place place = {};
     bool tells_publishing = true;      // the first group of its type: what was published is counted there
-    std::vector<Record> records = {};  // those that concern it, by time
+    bool tells_returns = true;         // the first group of its server: the workers' returns are measured there
+    std::vector<Record> records = {};  // those that concern it, and what other groups run on its server; by time
     const StoredState& stored;
     const Terms& terms;
 };

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <set>
 #include <string>
 
@@ -10,6 +11,7 @@
 #include "ledger/fault_plan.hpp"
 #include "ledger/ledger_file.hpp"
 #include "ledger/record.hpp"
+#include "ledger/terms.hpp"
 
 namespace eventy::ledger {
 
@@ -90,19 +92,34 @@ TEST(LedgerPlan, StrikesOneServerOrOneProcess) {
     EXPECT_EQ(struck, (std::set{0, 1, 2, 3}));
 }
 
+TEST(LedgerConduct, IsOfEachGroupAndLongerInOne) {
+    int differ = 0;
+    std::map<std::string_view, int> slow;
+    for (int i = 0; i < 20000; ++i) {
+        const auto token = "p1-" + std::to_string(i);
+        const auto one = conduct_for(1, token, 1, "w1.1", default_group);
+        const auto other = conduct_for(1, token, 1, "w1.1", long_group);
+        differ += one != other ? 1 : 0;
+        slow[default_group] += one == Conduct::slow_to_the_end ? 1 : 0;
+        slow[long_group] += other == Conduct::slow_to_the_end ? 1 : 0;
+    }
+    EXPECT_GT(differ, 1000);
+    EXPECT_GT(slow[long_group], 2 * slow[default_group]);
+}
+
 TEST(LedgerConduct, IsTheSameForTheSameSeedAndOfEachKind) {
     std::set<Conduct> kinds;
     for (int i = 0; i < 20000; ++i) {
         const auto token = "p1-" + std::to_string(i);
-        const auto conduct = conduct_for(1, token, 1, "w1.1");
+        const auto conduct = conduct_for(1, token, 1, "w1.1", default_group);
         kinds.insert(conduct);
-        ASSERT_EQ(conduct, conduct_for(1, token, 1, "w1.1"));
+        ASSERT_EQ(conduct, conduct_for(1, token, 1, "w1.1", default_group));
         if (conduct == Conduct::kills_always) {
-            EXPECT_EQ(conduct_for(1, token, 3, "w4.9"), Conduct::kills_always);
+            EXPECT_EQ(conduct_for(1, token, 3, "w4.9", default_group), Conduct::kills_always);
         }
     }
     EXPECT_EQ(kinds.size(), 10U);
-    EXPECT_EQ(conduct_for(1, "feed-1", 1, "w1.1"), Conduct::quick);
+    EXPECT_EQ(conduct_for(1, "feed-1", 1, "w1.1", default_group), Conduct::quick);
 }
 
 }  // namespace

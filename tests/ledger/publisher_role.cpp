@@ -18,6 +18,21 @@ using namespace std::chrono_literals;
 
 constexpr int threads = 3;  // for each server, so that calls meet in one batch
 
+/// The queues of one server.
+struct Home {
+    Home(const Options& options, int port, std::string its_name)
+        : name(std::move(its_name)),
+          client(std::make_shared<redis::Client>(
+              redis::ClientOptions{.port = port, .client_name = options.name, .command_timeout = 3s})),
+          entries({.redis_client = client, .key_prefix = key_prefix, .lazy_connect = true}),
+          chores({.redis_client = client, .key_prefix = key_prefix, .lazy_connect = true}) {}
+
+    std::string name;
+    std::shared_ptr<redis::Client> client;
+    RedisEventQueue<Entry> entries;
+    RedisEventQueue<Chore> chores;
+};
+
 class PublisherRole {
 public:
     explicit PublisherRole(const Options& options)
@@ -26,11 +41,8 @@ public:
           ledger_(options.folder + "/" + options.name + ".ledger", options.name),
           next_(options.first) {
         for (const int port : options.ports) {
-            queues_.push_back(
-                RedisEventQueue<Entry>({.redis_client = std::make_shared<redis::Client>(redis::ClientOptions{
-                                            .port = port, .client_name = options.name, .command_timeout = 3s}),
-                                        .key_prefix = key_prefix,
-                                        .lazy_connect = true}));
+            homes_.push_back(
+                std::make_unique<Home>(options, port, name_of_server(static_cast<int>(homes_.size()) + 1)));
         }
     }
 
@@ -45,11 +57,11 @@ public:
     }
 
 private:
-    int all_threads() const { return threads * static_cast<int>(queues_.size()); }
+    int all_threads() const { return threads * static_cast<int>(homes_.size()); }
 
     /// Each thread has a server of its own: those of one that is away do not keep the others from publishing.
     void publish_some(int thread) {
-        const auto server = static_cast<std::size_t>(thread) % queues_.size();
+        const Home& home = *homes_[static_cast<std::size_t>(thread) % homes_.size()];
         Choices choices(draw(options_.seed, options_.name + ' ' + std::to_string(thread)));
         const int end = options_.first + options_.count;
         const double each = 1e6 * options_.seconds * options_.publishers * all_threads() / options_.events;
@@ -60,45 +72,87 @@ private:
             if (first >= end) {
                 return;
             }
-            publish(server, first, std::min(size, end - first));
+            const int count = std::min(size, end - first);
+            if (choices.between(1, 6) == 1) {
+                publish(home, home.chores, first, count, choices);
+            } else {
+                publish(home, home.entries, first, count, choices);
+            }
             due += std::chrono::microseconds(choices.between(0, static_cast<std::int64_t>(2 * each * size)));
             std::this_thread::sleep_until(due);
         }
     }
 
-    void publish(std::size_t server, int first, int size) {
-        const EventQueue<Entry>& queue = queues_[server];
-        const Place where{.server = name_of_server(static_cast<int>(server) + 1), .type = queue_type};
-        std::vector<Entry> entries;
-        std::vector<Record> intended, outcomes;
-        for (int i = 0; i < size; ++i) {
-            entries.push_back({slot_ + '-' + std::to_string(first + i)});
-            intended.push_back({.what = What::intend, .where = where, .token = entries.back().token});
+    template <class T>
+    void publish(const Home& home, const EventQueue<T>& queue, int first, int count, Choices& choices) {
+        const Place where{.server = home.name, .type = std::string(T::event_name)};
+        std::vector<Record> records;
+        for (int i = 0; i < count; ++i) {
+            records.push_back({.what = What::intend, .where = where, .token = slot_ + '-' + std::to_string(first + i)});
         }
-        ledger_.append_all(intended);
-        const auto acked = [&](const QueueEvent<Entry>& event) {
-            outcomes.push_back({.what = What::acked, .where = where, .token = event.payload.token, .id = event.id});
-        };
+        ledger_.append_all(records);
+        const bool with_word = count == 1 && choices.between(1, 8) == 1;
+        const bool once_more = with_word && choices.between(1, 3) == 1;
+        // Not where Redis may give the id to another event meanwhile.
+        const bool discards = count == 1 && !with_word && !options_.everysec && choices.between(1, 150) == 1;
+        PublishOptions options;
+        options.dedup_key = with_word ? records[0].token : "";
+        const bool published = try_to_publish(queue, records, options);
+        if (once_more || (with_word && !published)) {
+            try_to_publish(queue, records, options);
+        }
+        if (discards && published) {
+            discard(queue, records[0]);
+        }
+    }
+
+    /// Writes the outcomes down, and says them in `records`.
+    template <class T>
+    bool try_to_publish(const EventQueue<T>& queue, std::vector<Record>& records, const PublishOptions& options) {
+        std::vector<T> events;
+        for (const auto& record : records) {
+            events.push_back({record.token});
+        }
+        bool published = true;
         try {
-            if (size == 1) {
-                acked(queue.publish(entries[0]));
+            std::vector<QueueEvent<T>> all;
+            if (events.size() == 1) {
+                all.push_back(queue.publish(events[0], options));
             } else {
-                for (const auto& event : queue.publish_all(entries)) {
-                    acked(event);
-                }
+                all = queue.publish_all(events, options);
+            }
+            for (std::size_t i = 0; i < records.size(); ++i) {
+                records[i].what = What::acked;
+                records[i].id = all.at(i).id;
             }
         } catch (const Error& error) {
-            for (const auto& entry : entries) {
-                outcomes.push_back({.what = What::unknown, .where = where, .token = entry.token, .note = error.what()});
+            published = false;
+            for (auto& record : records) {
+                record.what = What::unknown;
+                record.note = error.what();
             }
         }
-        ledger_.append_all(outcomes);
+        ledger_.append_all(records);
+        return published;
+    }
+
+    template <class T>
+    void discard(const EventQueue<T>& queue, Record record) {
+        record.what = What::discarding;
+        ledger_.append(record);
+        record.what = What::discarded;
+        try {
+            record.note = queue.discard(record.id) ? "given up" : "too late";
+        } catch (const Error& error) {
+            record.note = std::string("no-answer: ") + error.what();
+        }
+        ledger_.append(record);
     }
 
     const Options& options_;
     std::string slot_;
     LedgerFile ledger_;
-    std::vector<EventQueue<Entry>> queues_;  // of each server
+    std::vector<std::unique_ptr<Home>> homes_;
     std::atomic<int> next_;
 };
 

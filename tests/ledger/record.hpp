@@ -22,6 +22,8 @@ enum class What {
     intend,   // is about to publish the token
     acked,    // publish returned this id
     unknown,  // publish threw: the event may or may not be there
+    discarding,
+    discarded,  // the note: given up, too late, or no-answer
     // a worker
     subscribed,
     start,    // the handler began; the note is the worker's id

@@ -25,9 +25,10 @@ public:
     /// Notes how long the file is; call it often.
     void note_size();
 
-private:
+    /// Its append-only file.
     std::string file() const;
 
+private:
     bool everysec_;
     test::RedisServer server_;
     std::deque<std::pair<std::chrono::steady_clock::time_point, std::uintmax_t>> sizes_;

@@ -18,6 +18,7 @@ constexpr std::array<std::string_view, musts> names_of_musts = {
     "an event is in no state, or in two",
     "a dead worker's event began again too late",
     "a worker returned too late",
+    "a published event waited too long",
 };
 
 std::string row(const std::string& what, const std::string& value, const std::string& must, bool ok) {
@@ -44,15 +45,16 @@ bool is_fault(What what) { return what >= What::spawned || what == What::starved
 
 std::string make_group_table(const Verdict& verdict) {
     char text[200];
-    std::snprintf(text, sizeof text, "%-30s %10s %9s %6s %14s %16s\n", "of each group", "processed", "given up", "lost",
-                  "handled again", "after a death");
+    std::snprintf(text, sizeof text, "%-30s %10s %9s %6s %14s %14s %12s\n", "of each group", "processed", "given up",
+                  "lost", "handled again", "after a death", "first start");
     std::string table = text;
     for (const auto& group : verdict.groups) {
-        const auto after = group.after_death.count == 0 ? "none" : in_seconds(group.after_death.time);
-        std::snprintf(text, sizeof text, "%-30s %10lld %9lld %6lld %14lld %16s\n", to_word(group.place).c_str(),
+        const auto longest = [](const Longest& times) { return times.count == 0 ? "none" : in_seconds(times.time); };
+        std::snprintf(text, sizeof text, "%-30s %10lld %9lld %6lld %14lld %14s %12s\n", to_word(group.place).c_str(),
                       static_cast<long long>(group.processed), static_cast<long long>(group.given_up),
                       static_cast<long long>(verdict.broken(Must::nothing_lost, group.place)),
-                      static_cast<long long>(group.handled_again), after.c_str());
+                      static_cast<long long>(group.handled_again), longest(group.after_death).c_str(),
+                      longest(group.first_start).c_str());
         table += text;
     }
     return table;
@@ -82,6 +84,7 @@ std::string make_table(const Verdict& verdict, const Terms& terms) {
     count("events in Redis", verdict.stored);
     count("processed", verdict.processed);
     count("given up as ERROR (failed attempts, lost leases)", verdict.given_up);
+    count("  of them discarded by hand", verdict.discarded);
     zero("lost", Must::nothing_lost);
     if (terms.may_lose.count() > 0) {
         const auto may = "at most " + in_seconds(std::chrono::microseconds(terms.may_lose).count());
@@ -110,6 +113,10 @@ std::string make_table(const Verdict& verdict, const Terms& terms) {
     longest("longest from Redis's return to each worker's first event", verdict.after_return, "1.000 s",
             Must::return_in_time);
     count("  measured", verdict.after_return.count);
+    longest("longest from a publish, or turn and free worker, to start", verdict.first_start,
+            in_seconds(std::chrono::microseconds(terms.lease).count() + second), Must::start_in_time);
+    count("  measured; of them from the publish itself: " + std::to_string(verdict.first_start.at_once),
+          verdict.first_start.count);
     if (verdict.groups.size() > 1) {
         table += "\n" + make_group_table(verdict);
     }

@@ -50,6 +50,7 @@ void Slot::spawn() {
                                       "--seconds",    std::to_string(options.seconds),
                                       "--events",     std::to_string(options.events),
                                       "--publishers", std::to_string(options.publishers),
+                                      "--fsync",      options.everysec ? "everysec" : "always",
                                       "--lease-ms",   std::to_string(options.terms.lease.count())};
     for (const auto& way : ways_) {
         words.insert(words.end(), {"--port", std::to_string(way.proxy->port())});

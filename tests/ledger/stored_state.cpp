@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <sstream>
 #include <utility>
 
 #include "ledger/terms.hpp"
@@ -49,28 +48,22 @@ Sets read_sets(test::RedisServer& redis, const Place& place) {
     return sets;
 }
 
-void read_failures(const std::string& text, StoredEvent& event) {
+void read_failures(const std::string& text, const std::string& group, StoredEvent& event) {
     const auto list = nlohmann::json::parse(text, nullptr, false);
     for (const auto& failure : list.is_array() ? list : nlohmann::json::array()) {
-        if (failure.value("error", "") == "its lease was lost") {
+        if (failure.value("group", "") == group && failure.value("error", "") == "its lease was lost") {
             event.lost_by.push_back(failure.value("worker", ""));
         }
     }
 }
 
-StoredEvent read_hash(const std::vector<std::string>& fields) {
-    StoredEvent event{.status = fields[1], .error = fields[3]};
+StoredEvent read_hash(const std::vector<std::string>& fields, const std::string& group) {
+    StoredEvent event{.status = fields[1], .error = fields[2]};
     const auto payload = nlohmann::json::parse(fields[0], nullptr, false);
     if (payload.is_object()) {
         event.token = payload.value("token", "");
     }
-    std::istringstream handled(fields[2]);  // start_us end_us group worker attempt
-    std::int64_t begin = 0, end = 0;
-    std::string group;
-    if (handled >> begin >> end >> group >> event.handled_by) {
-        event.handled_us = end - begin;
-    }
-    read_failures(fields[4], event);
+    read_failures(fields[3], group, event);
     return event;
 }
 
@@ -86,7 +79,8 @@ void find_places(std::int64_t id, std::int64_t cursor, const Sets& sets, StoredE
     in(sets.leases, "leased");
     in(sets.delayed, "delayed");
     in(sets.dead, "dead");
-    if (event.places.empty() && event.status == "PROCESSED") {
+    const bool processed = !event.settles.empty() && event.settles.back().status == "PROCESSED";
+    if (event.places.empty() && processed) {
         event.places.emplace_back("done");
     }
     if (!sets.index.contains(id)) {
@@ -95,8 +89,10 @@ void find_places(std::int64_t id, std::int64_t cursor, const Sets& sets, StoredE
         event.flaw = "leases and held do not agree";
     } else if (sets.delayed.contains(id) != sets.open.contains(id)) {
         event.flaw = "delayed and open do not agree";
-    } else if (sets.dead.contains(id) != (event.status == "ERROR")) {
-        event.flaw = "dead and the status " + event.status + " do not agree";
+    } else if (processed && event.places != std::vector<std::string>{"done"}) {
+        event.flaw = "it was processed, and is " + event.places[0];
+    } else if (event.status == "PENDING" && (processed || sets.dead.contains(id))) {
+        event.flaw = "its status is PENDING, though this group has ended it";
     }
 }
 
@@ -128,7 +124,7 @@ return found
 
 }  // namespace
 
-StoredState read_stored_state(test::RedisServer& redis, const Place& place) {
+StoredState read_stored_state(test::RedisServer& redis, const Settles& settles, const Place& place) {
     StoredState state;
     const auto counter = redis.must({"GET", of_type(place, "counter")}).text;
     state.last_id = counter.empty() ? 0 : std::stoll(counter);
@@ -136,12 +132,14 @@ StoredState read_stored_state(test::RedisServer& redis, const Place& place) {
     state.cursor = group.empty() ? 0 : std::stoll(group);
     const Sets sets = read_sets(redis, place);
     for (std::int64_t id = 1; id <= state.last_id; ++id) {
-        const auto fields = redis
-                                .must({"HMGET", of_type(place, "events") + ':' + std::to_string(id), "payload",
-                                       "status", "handled", "error", "failures"})
-                                .texts();
+        const std::string name = of_type(place, "events") + ':' + std::to_string(id);
+        const auto fields = redis.must({"HMGET", name, "payload", "status", "error", "failures"}).texts();
         if (!fields[0].empty()) {
-            auto event = read_hash(fields);
+            auto event = read_hash(fields, place.group);
+            if (const auto found = settles.find(name); found != settles.end()) {
+                const auto own = found->second.find(place.group);
+                event.settles = own == found->second.end() ? std::vector<Settle>() : own->second;
+            }
             find_places(id, state.cursor, sets, event);
             state.events.emplace(id, std::move(event));
         }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "ledger/append_only_file.hpp"
 #include "ledger/record.hpp"
 #include "support/redis_server.hpp"
 
@@ -13,13 +14,12 @@ namespace eventy::ledger {
 /// One event, for one group.
 struct StoredEvent {
     std::string token = {};
-    std::string status = {};               // the hash's field
+    std::string status = {};               // the hash's field: what the last group said
     std::vector<std::string> places = {};  // of beyond, leased, delayed, dead, done: one, if all is well
     std::string flaw = {};                 // what in the keys contradicts itself
-    std::string handled_by = {};           // the worker that settled it
-    std::int64_t handled_us = 0;           // for how long its handler ran
+    std::vector<Settle> settles = {};      // by this group
     std::string error = {};
-    std::vector<std::string> lost_by = {};  // workers whose lease was lost, from the field `failures`
+    std::vector<std::string> lost_by = {};  // workers of this group whose lease was lost, from the field `failures`
 };
 
 struct StoredState {
@@ -28,7 +28,7 @@ struct StoredState {
 };
 
 /// Throws std::runtime_error.
-StoredState read_stored_state(test::RedisServer&, const Place&);
+StoredState read_stored_state(test::RedisServer&, const Settles&, const Place&);
 
 /// A look at a running system, consistent because it is one script: ids that are in no state or in two, with words.
 /// Looks at the sets and at the `depth` ids up to the cursor.

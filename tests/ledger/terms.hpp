@@ -1,22 +1,48 @@
 // What all roles and the audit agree on.
 #pragma once
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <eventy/eventy.hpp>
 #include <string>
+#include <string_view>
 
 namespace eventy::ledger {
 
-/// The payload: who published it, and which of his events it is. No token is published by two calls.
+/// The payload: who published it, and which of his events it is. No token is published by two calls, but for those with
+/// a dedup_key.
 struct Entry {
     static constexpr std::string_view event_name = "Entry";
     std::string token;
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Entry, token)
 
+/// The second type; the same.
+struct Chore {
+    static constexpr std::string_view event_name = "Chore";
+    std::string token;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Chore, token)
+
+inline constexpr std::string_view default_group = "default";
+/// The second group of Entry. Its handlers are long: whom do they make wait?
+inline constexpr std::string_view long_group = "long";
+
+struct GroupOfType {
+    std::string_view type, group;
+};
+/// On each server. The first of a type tells what was published.
+inline constexpr std::array<GroupOfType, 3> groups = {{
+    {Chore::event_name, default_group},
+    {Entry::event_name, default_group},
+    {Entry::event_name, long_group},
+}};
+
+/// Every other worker has a manager on each server, whose types share its threads; the rest have a queue for each type.
+/// The groups of one queue share its threads in any case.
+inline bool has_manager(std::string_view worker) { return worker.size() > 1 && (worker[1] - '0') % 2 == 1; }
+
 inline constexpr const char* key_prefix = "ledger";
-inline constexpr const char* queue_type = "Entry";
-inline constexpr const char* queue_group = "default";
 /// Its events are published so that every worker has something to do when Redis returns; their handlers are plain.
 inline constexpr std::string_view feeder = "feed";
 
@@ -29,7 +55,7 @@ inline std::string name_of_server(int number) { return 'r' + std::to_string(numb
 struct Terms {
     std::chrono::milliseconds lease{2000};
     std::chrono::milliseconds handler_timeout{3000};
-    int concurrency = 4;
+    int concurrency = 6;
     int max_attempts = 3;
     int max_lost_leases = 3;
     /// What a loaded machine may add to the two bounds on time.

@@ -9,6 +9,8 @@ namespace {
 
 // All handlers of all workers busy for a moment is no excuse.
 constexpr Micros longest_break = 250000;
+// A thread that other groups leave for so short a time is none that this one could have had: a take needs as long.
+constexpr Micros shortest_chance = 50000;
 
 bool is_worker(const std::string& who) { return who.starts_with("w"); }
 
@@ -55,8 +57,8 @@ std::vector<Span> merged(std::vector<Span> spans, Micros gap) {
     return all;
 }
 
-Timeline::Timeline(const std::vector<Record>& records, const Terms& terms, std::set<std::string> in_danger)
-    : in_danger_(std::move(in_danger)), end_(records.empty() ? 0 : records.back().at) {
+Timeline::Timeline(const std::vector<Record>& records, const Terms& terms, Place place, std::set<std::string> in_danger)
+    : place_(std::move(place)), in_danger_(std::move(in_danger)), end_(records.empty() ? 0 : records.back().at) {
     read_lives(records);
     read_runs(records);
     read_troubles(records);
@@ -88,23 +90,29 @@ void Timeline::read_lives(const std::vector<Record>& records) {
 }
 
 void Timeline::read_runs(const std::vector<Record>& records) {
-    std::map<std::tuple<std::string, std::string, std::int64_t>, std::size_t> open;
+    std::map<std::tuple<std::string, Place, std::string, std::int64_t>, std::pair<std::vector<Run>*, std::size_t>> open;
     for (const auto& record : records) {
-        const std::tuple key(record.who, record.token, record.epoch);
+        const std::tuple key(record.who, record.where, record.token, record.epoch);
         if (record.what == What::start) {
-            open[key] = runs_.size();
-            runs_of_[record.token].push_back(runs_.size());
-            runs_.push_back({.token = record.token,
-                             .worker = record.who,
-                             .worker_id = record.note,
-                             .id = record.id,
-                             .epoch = record.epoch,
-                             .attempt = record.attempt,
-                             .began = record.at});
+            const bool own = record.where == place_;
+            auto& runs = own ? runs_ : elsewhere_;
+            open[key] = {&runs, runs.size()};
+            if (own) {
+                runs_of_[record.token].push_back(runs.size());
+            }
+            runs.push_back({.where = record.where,
+                            .token = record.token,
+                            .worker = record.who,
+                            .worker_id = record.note,
+                            .id = record.id,
+                            .epoch = record.epoch,
+                            .attempt = record.attempt,
+                            .began = record.at});
         } else if (record.what == What::end) {
             if (const auto found = open.find(key); found != open.end()) {
-                runs_[found->second].ended = record.at;
-                runs_[found->second].outcome = record.note;
+                Run& run = found->second.first->at(found->second.second);
+                run.ended = record.at;
+                run.outcome = record.note;
             }
         }
     }
@@ -190,29 +198,52 @@ Micros Timeline::troubled_time(const std::string& worker, Micros from, Micros to
     return time;
 }
 
-std::vector<Span> Timeline::free_spans(const std::string& worker, const Life& life, int most_running) const {
-    std::vector<std::pair<Micros, int>> steps;
+bool Timeline::share_threads(const std::string& worker, const Run& run) const {
+    return run.worker == worker && (has_manager(worker) || run.where.type == place_.type);
+}
+
+std::vector<Span> Timeline::free_spans(const std::string& worker, const Life& life, const Terms& terms,
+                                       bool idle) const {
+    struct Step {
+        Micros at;
+        int threads;  // how many more run
+        int others;   // of them of other groups
+        int unfree;   // of them such as let nothing of this group beside them
+        auto operator<=>(const Step&) const = default;
+    };
+    std::vector<Step> steps;
+    const auto add = [&](const Run& run, bool other, bool lets_nothing_beside) {
+        const int others = other ? 1 : 0, unfree = lets_nothing_beside ? 1 : 0;
+        steps.push_back({run.began, 1, others, unfree});
+        // What ended may still have to be told to the worker; that is not the ledger's to know.
+        steps.push_back({run.ended.value_or(never), -1, -others, -unfree});
+    };
     for (const auto& run : runs_) {
         if (run.worker == worker) {
-            const int takes = in_danger_.contains(run.token) ? most_running + 1 : 1;
-            steps.emplace_back(run.began, takes);
-            // What ended may still have to be told to the worker; that is not the ledger's to know.
-            steps.emplace_back(run.ended.value_or(never), -takes);
+            add(run, false, idle || in_danger_.contains(run.token));
+        }
+    }
+    for (const auto& run : elsewhere_) {
+        if (share_threads(worker, run)) {
+            add(run, true, false);
         }
     }
     std::sort(steps.begin(), steps.end());
-    std::vector<Span> full;
-    int running = 0;
-    Micros since = 0;
-    for (const auto& [at, step] : steps) {
-        const bool was_full = running > most_running;
-        running += step;
-        if (!was_full && running > most_running) {
-            since = at;
-        } else if (was_full && running <= most_running) {
-            full.push_back({since, at});
+    std::vector<Span> full, full_with_others;
+    int threads = 0, others = 0, unfree = 0;
+    std::optional<Micros> since;
+    for (const auto& step : steps) {
+        if (since) {
+            const bool by_others = unfree == 0 && others > 0;
+            (by_others ? full_with_others : full).push_back({*since, step.at});
         }
+        threads += step.threads;
+        others += step.others;
+        unfree += step.unfree;
+        since = threads >= terms.concurrency || unfree > 0 ? std::optional(step.at) : std::nullopt;
     }
+    full_with_others = merged(std::move(full_with_others), shortest_chance);
+    full.insert(full.end(), full_with_others.begin(), full_with_others.end());
     auto holes = troubles(worker, 0, never);
     holes.insert(holes.end(), full.begin(), full.end());
     const Micros to = std::min(life.ending, life.died);
@@ -237,8 +268,8 @@ std::vector<Span> Timeline::times_of_draining(const Terms& terms) const {
 void Timeline::find_free(const Terms& terms) {
     const auto draining = times_of_draining(terms);
     for (const auto& [worker, life] : lives_) {
-        idle_[worker] = free_spans(worker, life, 0);
-        auto free = without(free_spans(worker, life, terms.concurrency - 1), draining);
+        idle_[worker] = free_spans(worker, life, terms, true);
+        auto free = without(free_spans(worker, life, terms, false), draining);
         free.insert(free.end(), idle_[worker].begin(), idle_[worker].end());
         free_[worker] = merged(std::move(free));
         somebody_free_.insert(somebody_free_.end(), free_[worker].begin(), free_[worker].end());

@@ -18,6 +18,7 @@ struct Span {
 
 /// One call of the handler.
 struct Run {
+    Place where = {};
     std::string token = {}, worker = {}, worker_id = {};
     std::int64_t id = 0, epoch = 0;
     int attempt = 0;
@@ -26,7 +27,8 @@ struct Run {
     std::string outcome = {};  // the note of `end`
 };
 
-/// A pure function of the ledger's records.
+/// A pure function of the records that concern one group, and of the calls of other groups on its server: they may use
+/// the same threads.
 class Timeline {
 public:
     static constexpr Micros never = INT64_MAX;
@@ -41,13 +43,15 @@ public:
         std::string how = {};
     };
 
-    /// `records` by time. `in_danger`: tokens of events that came to be one lost lease short of the limit. A worker
-    /// that runs one takes nothing else; where one has waited for a lease's time, workers that hold something take
-    /// nothing until they hold nothing.
-    Timeline(const std::vector<Record>& records, const Terms&, std::set<std::string> in_danger = {});
+    /// `records` by time, `place` the group. `in_danger`: tokens of events that came to be one lost lease short of the
+    /// limit. A worker that runs one takes nothing else; where one has waited for a lease's time, workers that hold
+    /// something take nothing until they hold nothing.
+    Timeline(const std::vector<Record>& records, const Terms&, Place place, std::set<std::string> in_danger = {});
 
     const std::map<std::string, Life>& workers() const { return lives_; }
     const std::vector<Run>& runs() const { return runs_; }
+    /// Of the server's other groups.
+    const std::vector<Run>& runs_elsewhere() const { return elsewhere_; }
     /// Of a token, by epoch.
     const std::map<std::string, std::vector<std::size_t>>& runs_of() const { return runs_of_; }
     const std::vector<Span>& redis_away() const { return redis_away_; }
@@ -59,7 +63,7 @@ public:
     Micros troubled_time(const std::string& worker, Micros from, Micros to) const;
 
     /// The first moment from `from` on at which the worker lives, is reachable, and has a handler free; with `idle`,
-    /// all of them.
+    /// and holds nothing of the group.
     Micros free_from(const std::string& worker, Micros from, bool idle = false) const;
     /// The beginning of the last time in [from, to) that reaches up to `to` and in which some worker was free without a
     /// break of over 250 ms.
@@ -71,11 +75,13 @@ private:
     void read_troubles(const std::vector<Record>&);
     void find_free(const Terms&);
     std::vector<Span> times_of_draining(const Terms&) const;
-    std::vector<Span> free_spans(const std::string& worker, const Life&, int most_running) const;
+    std::vector<Span> free_spans(const std::string& worker, const Life&, const Terms&, bool idle) const;
+    bool share_threads(const std::string& worker, const Run&) const;
     void add_trouble(const std::string& who, Span span);
 
     std::map<std::string, Life> lives_;
-    std::vector<Run> runs_;
+    Place place_;
+    std::vector<Run> runs_, elsewhere_;
     std::map<std::string, std::vector<std::size_t>> runs_of_;
     std::map<std::string, std::vector<Span>> troubles_;
     std::vector<Span> redis_away_;

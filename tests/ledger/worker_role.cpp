@@ -1,20 +1,17 @@
-#include <unistd.h>
-
+#include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
-#include <csignal>
+#include <functional>
 #include <memory>
-#include <mutex>
-#include <stdexcept>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
-#include "ledger/choices.hpp"
-#include "ledger/conduct.hpp"
 #include "ledger/ledger_file.hpp"
+#include "ledger/ledger_handler.hpp"
 #include "ledger/roles.hpp"
 
 namespace eventy::ledger {
@@ -22,99 +19,6 @@ namespace eventy::ledger {
 namespace {
 
 using namespace std::chrono_literals;
-
-class LedgerHandler final : public Subscriber<Entry> {
-public:
-    LedgerHandler(const Options& options, LedgerFile& ledger, Place where)
-        : options_(options), ledger_(ledger), where_(std::move(where)) {}
-
-    void on_event(const QueueEvent<Entry>& event, Context& context) override {
-        const Record about{.where = where_,
-                           .token = event.payload.token,
-                           .id = event.id,
-                           .epoch = context.epoch(),
-                           .attempt = context.attempt()};
-        write(about, What::start, context.worker_id());
-        const std::stop_callback told(context.stop_token(), [&] { write(about, What::told, {}); });
-        try {
-            handle(about, context);
-        } catch (const Retry&) {
-            write(about, What::end, "asks for a retry");
-            throw;
-        } catch (const Reject&) {
-            write(about, What::end, "rejects");
-            throw;
-        } catch (const std::exception& error) {
-            write(about, What::end, std::string("throws: ") + error.what());
-            throw;
-        }
-        write(about, What::end, "ok");
-    }
-
-private:
-    void write(Record record, What what, std::string note) {
-        record.what = what;
-        record.note = std::move(note);
-        ledger_.append(std::move(record));
-    }
-
-    void handle(const Record& about, Context& context) {
-        const auto drawn = draw(options_.seed, about.token);
-        switch (conduct_for(options_.seed, about.token, about.attempt, options_.name)) {
-            case Conduct::quick: std::this_thread::sleep_for(quick_time(about, drawn)); return;
-            case Conduct::slow_to_the_end:
-                std::this_thread::sleep_for(std::chrono::milliseconds(400 + drawn / 10000 % 2000));
-                return;
-            case Conduct::slow: slowly(about, context, std::chrono::milliseconds(100 + drawn / 10000 % 500)); return;
-            case Conduct::fails: throw std::runtime_error("as the seed wants it");
-            case Conduct::asks_for_retry: throw Retry{std::chrono::milliseconds(drawn % 300), "as the seed wants it"};
-            case Conduct::rejects: throw Reject{"as the seed wants it"};
-            case Conduct::hangs: hang(context); throw std::runtime_error("was told to stop");
-            case Conduct::hangs_deaf: std::this_thread::sleep_for(options_.terms.handler_timeout + 1500ms); return;
-            case Conduct::crashes:
-            case Conduct::kills_always:
-                write(about, What::end, "crashes");
-                kill(getpid(), SIGKILL);
-                return;
-        }
-    }
-
-    static std::chrono::milliseconds quick_time(const Record& about, std::uint64_t drawn) {
-        return about.token.starts_with(feeder) ? 25ms : std::chrono::milliseconds(drawn % 8);
-    }
-
-    void slowly(const Record& about, Context& context, std::chrono::milliseconds half) {
-        std::this_thread::sleep_for(half);
-        fenced(about, "progress", [&] { context.report_progress(0.5, std::to_string(context.epoch())); });
-        std::this_thread::sleep_for(half);
-        fenced(about, "extend", [&] { context.extend(options_.terms.lease); });
-    }
-
-    template <class Call>
-    void fenced(const Record& about, const std::string& name, Call call) {
-        write(about, What::fence, name);
-        std::string outcome = "accepted";
-        try {
-            call();
-        } catch (const LeaseLost&) {
-            outcome = "refused";
-        } catch (const Error& error) {
-            outcome = std::string("no-answer: ") + error.what();
-        }
-        write(about, What::fenced, outcome);
-    }
-
-    void hang(Context& context) const {
-        std::mutex mutex;
-        std::condition_variable_any stopped;
-        std::unique_lock lock(mutex);
-        stopped.wait_for(lock, context.stop_token(), 20 * options_.terms.handler_timeout, [] { return false; });
-    }
-
-    const Options& options_;
-    LedgerFile& ledger_;
-    Place where_;
-};
 
 /// Writes down when the machine did not run this process, or it was stopped: then nobody can be blamed for its leases.
 class StarvationWatch {
@@ -142,27 +46,88 @@ private:
 class Home {
 public:
     Home(const Options& options, int port, std::string server, LedgerFile& ledger)
-        : queue_({.redis_client =
-                      std::make_shared<redis::Client>(redis::ClientOptions{.port = port, .client_name = options.name}),
-                  .key_prefix = key_prefix,
-                  .concurrency = options.terms.concurrency,
-                  .lease = options.terms.lease,
-                  .lazy_connect = true,
-                  .retry = {.max_attempts = options.terms.max_attempts,
-                            .initial_backoff = 50ms,
-                            .max_backoff = 500ms,
-                            .max_lost_leases = options.terms.max_lost_leases},
-                  .handler_timeout = options.terms.handler_timeout}),
-          subscription_(queue_.subscribe(
-              std::make_shared<LedgerHandler>(options, ledger, Place{server, queue_type, queue_group}))) {
-        ledger.append({.what = What::subscribed, .where = {.server = std::move(server)}});
+        : options_(options),
+          server_(std::move(server)),
+          ledger_(ledger),
+          client_(std::make_shared<redis::Client>(redis::ClientOptions{.port = port, .client_name = options.name})) {
+        if (!has_manager(options.name)) {
+            subscribe(RedisEventQueue<Entry>(settings<RedisQueueOptions<Entry>>()));
+            subscribe(RedisEventQueue<Chore>(settings<RedisQueueOptions<Chore>>()));
+            write_subscribed();
+            return;
+        }
+        manager_.emplace(settings<RedisManagerOptions>());
+        // The registry is in Redis, which may be away.
+        joining_ = std::jthread([this](const std::stop_token& stop) {
+            while (!stop.stop_requested() && !join()) {
+            }
+        });
     }
 
-    bool close() const { return queue_.close(20s); }
+    bool close() {
+        joining_ = {};
+        const auto deadline = std::chrono::steady_clock::now() + 20s;
+        bool all_ended = !manager_ || manager_->close(20s);
+        for (const auto& close_queue : closes_) {
+            const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
+            all_ended = close_queue(std::max(left, milliseconds(0))) && all_ended;
+        }
+        return all_ended;
+    }
 
 private:
-    RedisEventQueue<Entry> queue_;
-    Subscription subscription_;
+    template <class QueueOptions>
+    QueueOptions settings() const {
+        QueueOptions settings;
+        settings.redis_client = client_;
+        settings.key_prefix = key_prefix;
+        settings.concurrency = options_.terms.concurrency;
+        settings.lease = options_.terms.lease;
+        settings.lazy_connect = true;
+        settings.retry = {.max_attempts = options_.terms.max_attempts,
+                          .initial_backoff = 50ms,
+                          .max_backoff = 500ms,
+                          .max_lost_leases = options_.terms.max_lost_leases};
+        settings.handler_timeout = options_.terms.handler_timeout;
+        return settings;
+    }
+
+    /// False: Redis did not answer.
+    bool join() {
+        try {
+            manager_->register_type<Entry>();
+            manager_->register_type<Chore>();
+        } catch (const Error&) {
+            return false;
+        }
+        subscribe(manager_->get_event_queue<Entry>());
+        subscribe(manager_->get_event_queue<Chore>());
+        write_subscribed();
+        return true;
+    }
+
+    template <class T>
+    void subscribe(EventQueue<T> queue) {
+        for (const auto& group : groups) {
+            if (group.type == T::event_name) {
+                const Place where{server_, std::string(group.type), std::string(group.group)};
+                subscriptions_.push_back(queue.subscribe(std::make_shared<LedgerHandler<T>>(options_, ledger_, where),
+                                                         {.group = where.group}));
+            }
+        }
+        closes_.push_back([queue](milliseconds timeout) { return queue.close(timeout); });
+    }
+
+    void write_subscribed() { ledger_.append({.what = What::subscribed, .where = {.server = server_}}); }
+
+    const Options& options_;
+    std::string server_;
+    LedgerFile& ledger_;
+    std::shared_ptr<redis::Client> client_;
+    std::optional<RedisQueueManager> manager_;
+    std::vector<std::function<bool(milliseconds)>> closes_;
+    std::vector<Subscription> subscriptions_;
+    std::jthread joining_;
 };
 
 }  // namespace
