@@ -44,15 +44,19 @@ struct Finding {
 /// The longest of several times, and how many there were.
 struct Longest {
     Micros time = -1;
+    Micros raw = -1;  // without excuses: from the event itself, not from the first free worker
     int count = 0;
-    int at_once = 0;  // counted from the death itself, because a worker was free all the time
+    int at_once = 0;  // counted from the event itself, because a worker was free all the time
 
-    void add(Micros one) {
+    void add(Micros one, Micros without_excuses) {
         time = std::max(time, one);
+        raw = std::max(raw, without_excuses);
         ++count;
+        at_once += one == without_excuses ? 1 : 0;
     }
     void add(const Longest& other) {
         time = std::max(time, other.time);
+        raw = std::max(raw, other.raw);
         count += other.count;
         at_once += other.at_once;
     }

@@ -70,6 +70,9 @@ protected:
     }
     /// That time in µs of Redis's clock, which is 99 ms behind: run 1 began so long after its epoch.
     static Micros by_redis(Micros ms) { return ms * 1000 - 99'000; }
+    StoredFailure lost_lease(Micros ms, const std::string& who) {
+        return {.at = by_redis(ms), .lost_lease = true, .worker = "id-of-" + who};
+    }
     /// Without the run of event 2 that follows w1.1's death.
     void remove_runs_of(const std::string& who) {
         std::erase_if(evidence_.records, [&](const Record& r) { return r.who == who && !r.token.empty(); });

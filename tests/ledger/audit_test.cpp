@@ -66,14 +66,46 @@ TEST_F(AuditTest, AnEventWhoseAttemptsAreUsedUpMayBeGivenUp) {
 }
 
 TEST_F(AuditTest, LostLeasesOfWorkersThatNothingHappenedToGiveNothingUp) {
-    publish(400, "p1-3", 3);
-    stored(3, {.token = "p1-3",
-               .status = "ERROR",
-               .places = {"dead"},
-               .lost_by = {"id-of-w2.1", "id-of-w2.1", "id-of-w2.1"}});
+    publish(20, "p1-3", 3);
+    stored(3, {.token = "p1-3", .status = "ERROR", .places = {"dead"}});
+    // Who is not known to have begun anything died before that.
+    redis().events[3].failures = {lost_lease(2000, "x"), lost_lease(4000, "y"), lost_lease(6000, "w2.1")};
     expect_broken(Must::nothing_lost);
-    redis().events[3].lost_by = {"id-of-w1.1", "id-of-w1.1", "id-of-w1.1"};
+    redis().events[3].failures = {lost_lease(2000, "x"), lost_lease(4000, "y"), lost_lease(6000, "w1.1")};
+    expect_broken(Must::nothing_lost);  // it had died long before it could have taken it, at 4000
+    redis().events[3].failures = {lost_lease(2500, "w1.1"), lost_lease(4500, "x"), lost_lease(6500, "y")};
     expect_all_well();
+}
+
+TEST_F(AuditTest, TroubleAtAnotherTimeExplainsNoLostLease) {
+    publish(20, "p1-3", 3);
+    stored(3, {.token = "p1-3", .status = "ERROR", .places = {"dead"}});
+    for (int i = 0; i < 3; ++i) {
+        redis().events[3].failures.push_back(lost_lease(7000 + i * 2500, "w2.1"));
+    }
+    at(20000, "w2.1", What::stopped);
+    at(29000, "w2.1", What::continued);
+    expect_broken(Must::nothing_lost);
+    for (auto& record : evidence_.records) {
+        record.at -= record.what == What::stopped || record.what == What::continued ? 15 * second : 0;
+    }
+    expect_all_well();
+    // A failed attempt forgives: these are no three in a row.
+    redis().events[3].failures.insert(redis().events[3].failures.begin() + 1, {.at = by_redis(8000)});
+    expect_broken(Must::nothing_lost);
+}
+
+TEST_F(AuditTest, TroubleBeforeTheTakeIsNoReason) {
+    publish(7000, "p1-3", 3);
+    at(5000, "w2.1", What::stopped);
+    at(7000, "w2.1", What::continued);
+    at(0, "w3.1", What::subscribed);
+    start(7005, "w2.1", 3, by_redis(7005));
+    end(7006, "w2.1", 3, by_redis(7005), "ok");
+    start(8000, "w3.1", 3, by_redis(8000));
+    end(8010, "w3.1", 3, by_redis(8000), "ok");
+    processed(3, "w3.1");
+    expect_broken(Must::all_explained);
 }
 
 // -- duplicates

@@ -12,9 +12,6 @@ class TimeCheck {
 public:
     TimeCheck(const GroupEvidence& evidence, const Timeline& timeline, Verdict& verdict)
         : evidence_(evidence), timeline_(timeline), verdict_(verdict), slack_(micros(evidence.terms.slack)) {
-        for (const auto& [id, event] : evidence.stored.events) {
-            losses_[event.token] = static_cast<int>(event.lost_by.size());
-        }
         for (const auto& run : timeline.runs()) {
             runs_by_worker_[run.worker].push_back(&run);
             all_by_worker_[run.worker].push_back(&run);
@@ -73,13 +70,12 @@ public:
 private:
     /// Published, and nobody has begun it yet. As long as those published before it begin, it waits for its turn.
     void first_start(const Run& run, Micros published, Micros one_before_it_began) {
-        const Micros free = timeline_.somebody_free_since(published, run.began, in_danger(run));
+        const Micros free = timeline_.somebody_free_since(published, run.began, run.in_danger);
         const Micros since = std::max(free, one_before_it_began);
         // Who takes ahead of his handlers and dies loses a lease of what he never began.
-        const auto lost = std::min<Micros>(losses_[run.token] * micros(evidence_.terms.lease), run.began - since);
+        const auto lost = std::min<Micros>(run.lost_before * micros(evidence_.terms.lease), run.began - since);
         const Micros time = run.began - since - lost;
-        verdict_.first_start.add(time);
-        verdict_.first_start.at_once += since == published ? 1 : 0;
+        verdict_.first_start.add(time, run.began - published);
         if (time > micros(evidence_.terms.lease) + second + slack_) {
             verdict_.findings.push_back({.must = Must::start_in_time,
                                          .token = run.token,
@@ -92,8 +88,6 @@ private:
                                                   " ms after its turn had come and a worker was free for it"});
         }
     }
-
-    bool in_danger(const Run& run) { return losses_[run.token] + 1 >= evidence_.terms.max_lost_leases; }
 
     /// Its worker died while this ran: when does it begin again?
     void after_death(const Run& run, Micros died) {
@@ -109,11 +103,9 @@ private:
             return;  // given up as ERROR, or somebody had it before
         }
         // One that is in danger needs a worker that holds nothing.
-        const bool alone = in_danger(run);
-        const Micros since = timeline_.somebody_free_since(died, next->began, alone);
+        const Micros since = timeline_.somebody_free_since(died, next->began, next->in_danger);
         const Micros time = next->began - since;
-        verdict_.after_death.add(time);
-        verdict_.after_death.at_once += since == died ? 1 : 0;
+        verdict_.after_death.add(time, next->began - died);
         if (time > micros(evidence_.terms.lease) + second + slack_) {
             verdict_.findings.push_back({.must = Must::death_in_time,
                                          .token = run.token,
@@ -146,7 +138,7 @@ private:
             return;
         }
         const Micros time = std::min(began, timeline_.end()) - free;
-        verdict_.after_return.add(time);
+        verdict_.after_return.add(time, std::min(began, timeline_.end()) - back);
         if (time > bound) {
             verdict_.findings.push_back({.must = Must::return_in_time,
                                          .who = worker,
@@ -161,7 +153,7 @@ private:
     bool holds_one_in_danger(const std::string& worker, Micros at) {
         const auto& runs = runs_by_worker_[worker];
         return std::any_of(runs.begin(), runs.end(), [&](const Run* run) {
-            return run->began < at + second && run->ended.value_or(Timeline::never) > at && in_danger(*run);
+            return run->began < at + second && run->ended.value_or(Timeline::never) > at && run->in_danger;
         });
     }
 
@@ -169,7 +161,6 @@ private:
     const Timeline& timeline_;
     Verdict& verdict_;
     Micros slack_;
-    std::map<std::string, int> losses_;                                              // of each token
     std::map<std::string, std::vector<const Run*>> runs_by_worker_, all_by_worker_;  // of the group; of all groups
 };
 

@@ -1,4 +1,4 @@
-// The two bounds on time.
+// The bounds on time.
 #pragma once
 #include "ledger/group_audit.hpp"
 #include "ledger/timeline.hpp"

@@ -29,12 +29,70 @@ TEST_F(AuditTest, AWorkerThatRunsAnEventInDangerIsNotFree) {
     start(3400, "w2.1", 2, 3000);
     end(3410, "w2.1", 2, 3000, "ok");
     publish(20, "p1-3", 3);
-    start(250, "w2.1", 3, 2500);
-    end(3390, "w2.1", 3, 2500, "ok");
+    start(250, "w2.1", 3, by_redis(250));
+    end(3390, "w2.1", 3, by_redis(250), "ok");
     processed(3, "w2.1");
     expect_broken(Must::death_in_time);
-    redis().events[3].lost_by = {"somebody", "somebody else"};
+    auto& failures = redis().events[3].failures;
+    failures = {lost_lease(100, "x"), lost_lease(250, "y")};
     expect_all_well();
+    EXPECT_EQ(judge().after_death.raw, 3100 * 1000);
+    EXPECT_EQ(judge().after_death.time, 10 * 1000);
+    EXPECT_NE(make_table(judge(), evidence_.terms).find("without excuses"), std::string::npos);
+    // Only this run counts: neither leases that it lost later, nor those that a failed attempt forgave.
+    failures = {lost_lease(4000, "x"), lost_lease(6000, "y")};
+    expect_broken(Must::death_in_time);
+    failures = {lost_lease(100, "x"), lost_lease(200, "y"), {.at = by_redis(210)}};
+    expect_broken(Must::death_in_time);
+}
+
+TEST_F(AuditTest, AWorkerDrainsOnlyOnceAnEventInDangerHasWaitedSinceItsLoss) {
+    // Event 3 is in danger, and w3.1 runs it until it dies at 8000; w4.1 takes it at 13000.
+    publish(990, "p1-3", 3);
+    at(980, "w3.1", What::subscribed);
+    start(1000, "w3.1", 3, by_redis(1000));
+    at(8000, "w3.1", What::killed);
+    at(12900, "w4.1", What::subscribed);
+    start(13000, "w4.1", 3, by_redis(13000));
+    end(13010, "w4.1", 3, by_redis(13000), "ok");
+    processed(3, "w4.1");
+    redis().events[3].failures = {lost_lease(500, "x"), lost_lease(13000, "w3.1")};
+    // w2.1 has one handler busy.
+    publish(3990, "p1-4", 4);
+    start(4000, "w2.1", 4, by_redis(4000));
+    end(20000, "w2.1", 4, by_redis(4000), "ok");
+    processed(4, "w2.1");
+    // Of w5.1's event it has no such excuse.
+    publish(5090, "p1-5", 5);
+    at(5080, "w5.1", What::subscribed);
+    start(5100, "w5.1", 5, by_redis(5100));
+    at(5200, "w5.1", What::killed);
+    const auto taken_again = [this](Micros ms) {
+        std::erase_if(evidence_.records, [](const Record& r) { return r.token == "p1-5" && r.who == "w2.1"; });
+        start(ms, "w2.1", 5, by_redis(ms));
+        end(ms + 10, "w2.1", 5, by_redis(ms), "ok");
+        processed(5, "w2.1");
+    };
+    taken_again(8300);
+    expect_broken(Must::death_in_time);
+    taken_again(8100);
+    expect_all_well();
+    // From the loss on: the rest of the lease, and a lease's time of passing over it; then w2.1 may drain.
+    for (auto& record : evidence_.records) {
+        if (record.who == "w5.1") {
+            record.at += 5 * second;
+            record.epoch += record.epoch == 0 ? 0 : 5 * second;
+        }
+        record.at += record.token == "p1-5" && record.who == "p1.1" ? 5 * second : 0;
+    }
+    taken_again(13300);
+    expect_all_well();
+    EXPECT_GT(judge().after_death.raw, 3 * second);
+    // One that holds nothing is not kept from taking by what others do, also not from taking event 3.
+    for (auto& record : evidence_.records) {
+        record.at -= record.token == "p1-4" && record.what == What::end ? 15 * second : 0;
+    }
+    expect_broken(Must::death_in_time, 2);
 }
 
 TEST_F(AuditTest, AWorkerThatReturnsTooLateIsFound) {
@@ -81,8 +139,12 @@ TEST_F(AuditTest, AnEventThatNobodyBeginsInTimeIsFound) {
     }
     expect_broken(Must::start_in_time);
     // A worker that took it and died before it began it explains one lease.
-    redis().events[3].lost_by = {"somebody"};
+    redis().events[3].failures = {lost_lease(7800, "x")};
+    for (auto& record : evidence_.records) {
+        record.epoch = record.token == "p1-3" && record.epoch > 0 ? by_redis(8100) : record.epoch;
+    }
     expect_all_well();
+    EXPECT_EQ(judge().first_start.raw, 3100 * 1000 - 500);
 }
 
 TEST_F(AuditTest, AnEventWaitsForThoseBeforeIt) {
@@ -95,6 +157,7 @@ TEST_F(AuditTest, AnEventWaitsForThoseBeforeIt) {
     }
     expect_all_well();
     EXPECT_EQ(judge().first_start.time, 2000 * 1000);
+    EXPECT_EQ(judge().first_start.raw, 3899 * 1000 - 500);
     // A later one that overtook it is no excuse.
     std::swap(redis().events[3], redis().events[4]);
     for (auto& record : evidence_.records) {

@@ -1,9 +1,8 @@
 #include "ledger/group_audit.hpp"
 
 #include <algorithm>
-#include <optional>
-#include <set>
 
+#include "ledger/audit_published.hpp"
 #include "ledger/audit_times.hpp"
 #include "ledger/timeline.hpp"
 
@@ -11,14 +10,12 @@ namespace eventy::ledger {
 
 namespace {
 
-std::set<std::string> in_danger(const GroupEvidence& evidence) {
-    std::set<std::string> tokens;
-    for (const auto& [id, event] : evidence.stored.events) {
-        if (static_cast<int>(event.lost_by.size()) + 1 >= evidence.terms.max_lost_leases) {
-            tokens.insert(event.token);
-        }
+Timeline::Failures failures_of(const StoredState& stored) {
+    Timeline::Failures failures;
+    for (const auto& [id, event] : stored.events) {
+        failures[event.token] = event.failures;
     }
-    return tokens;
+    return failures;
 }
 
 class Auditor {
@@ -26,15 +23,13 @@ public:
     explicit Auditor(const GroupEvidence& evidence)
         : evidence_(evidence),
           terms_(evidence.terms),
-          timeline_(evidence.records, evidence.terms, evidence.place, in_danger(evidence)) {}
+          timeline_(evidence.records, evidence.terms, evidence.place, failures_of(evidence.stored)),
+          redis_losses_(evidence.records, evidence.terms) {}
 
     Verdict run() {
-        for (const Run& any : timeline_.runs()) {
-            behind_ = std::min(behind_, any.began - any.epoch);
-        }
-        read_records();
+        read_discards();
         if (evidence_.tells_publishing) {
-            check_published();
+            check_published(evidence_, redis_losses_, verdict_);
         }
         check_events();
         check_states();
@@ -52,16 +47,9 @@ private:
         verdict_.findings.push_back({.must = must, .token = token, .words = std::move(words)});
     }
 
-    void read_records() {
+    void read_discards() {
         for (const auto& record : evidence_.records) {
             switch (record.what) {
-                case What::intend: intended_[record.token] = record.at; break;
-                case What::acked: read_acked(record); break;
-                case What::unknown:
-                    if (!acked_.contains(record.token)) {
-                        unknown_.insert(record.token);
-                    }
-                    break;
                 case What::discarding: discards_[record.token] = record; break;
                 case What::discarded:
                     if (record.note == "given up") {
@@ -70,84 +58,7 @@ private:
                         discards_.erase(record.token);
                     }
                     break;
-                case What::redis_killed: redis_kills_.push_back(record.at); break;
                 default: break;
-            }
-        }
-        for (const auto& [id, event] : evidence_.stored.events) {
-            ids_[event.token].push_back(id);
-        }
-    }
-
-    /// A publish with a dedup_key may be told twice; but not two things.
-    void read_acked(const Record& record) {
-        unknown_.erase(record.token);
-        const auto before = acked_.find(record.token);
-        if (before != acked_.end() && before->second.id != record.id && evidence_.tells_publishing &&
-            !may_be_lost(intended_[record.token], before->second.at)) {
-            find(Must::no_duplicate, record.token,
-                 "published as event " + std::to_string(before->second.id) +
-                     " and, with its dedup_key again, as event " + std::to_string(record.id));
-        }
-        acked_[record.token] = record;
-    }
-
-    // -- publishing ---------------------------------------------------------------------------------------------------
-
-    /// How long before a kill of Redis it was confirmed, where the setting allows that it is lost with it.
-    std::optional<Micros> may_be_lost(Micros begun, Micros confirmed) const {
-        constexpr Micros until_dead = 100'000;  // the kill is recorded, and that is synced, before it is done
-        for (const Micros kill : redis_kills_) {
-            if (begun <= kill + until_dead && confirmed >= kill - micros(terms_.may_lose) &&
-                terms_.may_lose.count() > 0) {
-                return std::max<Micros>(kill - confirmed, 0);
-            }
-        }
-        return std::nullopt;
-    }
-
-    /// When the worker took the event, at the latest: it may have begun to run after a kill that its lease did not
-    /// survive. Epochs are µs of Redis's clock, so the run that began soonest after its take tells what that clock is
-    /// behind the ledger's.
-    Micros taken_at(const Run& run) const { return std::min(run.began, run.epoch + behind_); }
-
-    void check_published() {
-        verdict_.acked = static_cast<std::int64_t>(acked_.size());
-        verdict_.unknown = static_cast<std::int64_t>(unknown_.size());
-        verdict_.stored = static_cast<std::int64_t>(evidence_.stored.events.size());
-        for (const auto& token : unknown_) {
-            verdict_.unknown_there += ids_.contains(token) ? 1 : 0;
-        }
-        for (const auto& [token, at] : intended_) {
-            verdict_.never_told += acked_.contains(token) || unknown_.contains(token) || !ids_.contains(token) ? 0 : 1;
-        }
-        for (const auto& [token, record] : acked_) {
-            const auto ids = ids_.find(token);
-            if (ids != ids_.end()) {
-                if (ids->second.size() == 1 && ids->second[0] != record.id) {
-                    find(Must::no_duplicate, token,
-                         "published as event " + std::to_string(record.id) + " and stands as event " +
-                             std::to_string(ids->second[0]));
-                }
-                continue;
-            }
-            if (const auto age = may_be_lost(intended_[token], record.at)) {
-                ++verdict_.lost_with_redis;
-                verdict_.lost_oldest = std::max(verdict_.lost_oldest, *age);
-            } else {
-                find(Must::nothing_lost, token,
-                     "acknowledged as event " + std::to_string(record.id) + " and not in Redis");
-            }
-        }
-        for (const auto& [token, ids] : ids_) {
-            if (ids.size() > 1) {
-                find(Must::no_duplicate, token,
-                     "published once and " + std::to_string(ids.size()) + " times in Redis, as events " +
-                         std::to_string(ids[0]) + " and " + std::to_string(ids[1]));
-            }
-            if (!intended_.contains(token)) {
-                find(Must::no_duplicate, token,
-                     "event " + std::to_string(ids[0]) + " in Redis was published by nobody");
             }
         }
     }
@@ -204,30 +115,14 @@ private:
         if (rejected || failed >= terms_.max_attempts) {
             return;
         }
-        int lost = 0;
-        for (const auto& worker_id : event.lost_by) {
-            lost += lease_may_be_lost(worker_id) ? 1 : 0;
-        }
+        const auto leases = timeline_.lost_leases(event.token, event.failures);
+        const auto lost =
+            std::count_if(leases.begin(), leases.end(), [](const auto& began) { return began.has_value(); });
         if (lost < terms_.max_lost_leases) {
             find(Must::nothing_lost, event.token,
                  "event " + std::to_string(id) + " is ERROR (" + event.error + ") after " + std::to_string(failed) +
                      " failed attempts and " + std::to_string(lost) + " explained lost leases");
         }
-    }
-
-    /// Whether the worker died, or was at some time out of reach.
-    bool lease_may_be_lost(const std::string& worker_id) {
-        if (workers_.empty()) {
-            for (const auto& run : timeline_.runs()) {
-                workers_[run.worker_id] = run.worker;
-            }
-        }
-        const auto worker = workers_.find(worker_id);
-        if (worker == workers_.end()) {
-            return true;  // it died, or was cut off, before it began anything
-        }
-        const auto& life = timeline_.workers().at(worker->second);
-        return life.at_once || timeline_.troubled_time(worker->second, 0, timeline_.end()) >= micros(terms_.lease) / 2;
     }
 
     /// The settle that counts must have been that of the last taker.
@@ -259,7 +154,7 @@ private:
             const auto runs = timeline_.runs_of().find(token);
             for (const auto i : runs == timeline_.runs_of().end() ? std::vector<std::size_t>() : runs->second) {
                 const Run& run = timeline_.runs()[i];
-                if (record.what == What::discarded && taken_at(run) > record.at + about) {
+                if (record.what == What::discarded && timeline_.taken_at(run) > record.at + about) {
                     find(Must::all_explained, token,
                          "event " + std::to_string(run.id) + " was taken by " + run.worker +
                              " after it had been discarded");
@@ -366,13 +261,13 @@ private:
         if (life.at_once && life.died <= again.began && unsettled) {
             return "its worker " + std::string(life.how == "crashed" ? "crashed" : "was killed");
         }
-        if (may_be_lost(taken_at(before), before.ended.value_or(again.began))) {
+        if (redis_losses_.may_be_lost(timeline_.taken_at(before), before.ended.value_or(again.began))) {
             return "Redis lost what it knew of it";
         }
         // To lose a lease, a worker has to miss its renewals at a third of the lease's time.
-        const Micros lease = micros(terms_.lease);
-        if (timeline_.troubled_time(before.worker, before.began - lease, again.began) >= lease / 2) {
-            auto spans = timeline_.troubles(before.worker, before.began - lease, again.began);
+        const Micros taken = timeline_.taken_at(before);
+        if (timeline_.troubled_time(before.worker, taken, again.began) >= micros(terms_.lease) / 2) {
+            auto spans = timeline_.troubles(before.worker, taken, again.began);
             // Who is stopped finds later that the machine did not run him: the stop is the reason.
             const auto weight = [](const Span& span) {
                 return span.why == Timeline::starved ? 0 : span.to - span.from;
@@ -387,15 +282,9 @@ private:
     const GroupEvidence& evidence_;
     const Terms& terms_;
     Timeline timeline_;
-    Micros behind_ = Timeline::never;  // Redis's clock, behind the ledger's
     Verdict verdict_;
-    std::map<std::string, Micros> intended_;
-    std::map<std::string, Record> acked_;
-    std::set<std::string> unknown_;
+    RedisLosses redis_losses_;
     std::map<std::string, Record> discards_;  // that were asked for, unless they came too late
-    std::vector<Micros> redis_kills_;
-    std::map<std::string, std::vector<std::int64_t>> ids_;
-    std::map<std::string, std::string> workers_;  // name of each worker id
 };
 
 }  // namespace

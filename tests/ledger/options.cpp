@@ -68,7 +68,7 @@ Options parse_options(int argc, char** argv) {
         ->check(CLI::IsMember({"always", "everysec"}));
     app.add_option("--lease-ms", lease, "the queue's lease")->capture_default_str()->check(CLI::Range(1000, 60000));
     app.add_option("--slack-ms", slack,
-                   "added to the two bounds on time, for machines that are loaded with other work; the table says it")
+                   "added to the bounds on time, for machines that are loaded with other work; the table says it")
         ->capture_default_str()
         ->check(CLI::Range(0, 60000));
     app.add_flag("--keep", options.keep, "keep the ledger's files even when all is well");

@@ -51,8 +51,11 @@ Sets read_sets(test::RedisServer& redis, const Place& place) {
 void read_failures(const std::string& text, const std::string& group, StoredEvent& event) {
     const auto list = nlohmann::json::parse(text, nullptr, false);
     for (const auto& failure : list.is_array() ? list : nlohmann::json::array()) {
-        if (failure.value("group", "") == group && failure.value("error", "") == "its lease was lost") {
-            event.lost_by.push_back(failure.value("worker", ""));
+        const auto at = parse_timestamp(failure.value("at", ""));
+        if (failure.value("group", "") == group && at) {
+            event.failures.push_back({.at = (*at - Timestamp()).count(),
+                                      .lost_lease = failure.value("error", "") == "its lease was lost",
+                                      .worker = failure.value("worker", "")});
         }
     }
 }

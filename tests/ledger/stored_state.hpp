@@ -11,6 +11,13 @@
 
 namespace eventy::ledger {
 
+/// A failed attempt or a lost lease, from the field `failures`.
+struct StoredFailure {
+    Micros at = 0;  // of Redis's clock, as epochs are: when it was known; of a lost lease, when another worker took it
+    bool lost_lease = false;
+    std::string worker = {};
+};
+
 /// One event, for one group.
 struct StoredEvent {
     std::string token = {};
@@ -19,7 +26,7 @@ struct StoredEvent {
     std::string flaw = {};                 // what in the keys contradicts itself
     std::vector<Settle> settles = {};      // by this group
     std::string error = {};
-    std::vector<std::string> lost_by = {};  // workers of this group whose lease was lost, from the field `failures`
+    std::vector<StoredFailure> failures = {};  // in this group, oldest first
 };
 
 struct StoredState {

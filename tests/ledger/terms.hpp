@@ -58,7 +58,7 @@ struct Terms {
     int concurrency = 6;
     int max_attempts = 3;
     int max_lost_leases = 3;
-    /// What a loaded machine may add to the two bounds on time.
+    /// What a loaded machine may add to the bounds on time.
     std::chrono::milliseconds slack{0};
     /// 0: Redis loses nothing. Else: it may lose what it confirmed so long before it was killed.
     std::chrono::milliseconds may_lose{0};

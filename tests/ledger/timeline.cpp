@@ -57,12 +57,18 @@ std::vector<Span> merged(std::vector<Span> spans, Micros gap) {
     return all;
 }
 
-Timeline::Timeline(const std::vector<Record>& records, const Terms& terms, Place place, std::set<std::string> in_danger)
-    : place_(std::move(place)), in_danger_(std::move(in_danger)), end_(records.empty() ? 0 : records.back().at) {
+Timeline::Timeline(const std::vector<Record>& records, const Terms& terms, Place place, const Failures& failures)
+    : place_(std::move(place)), lease_(micros(terms.lease)), end_(records.empty() ? 0 : records.back().at) {
     read_lives(records);
     read_runs(records);
     read_troubles(records);
-    find_free(terms);
+    for (auto& run : runs_) {
+        const auto found = failures.find(run.token);
+        run.lost_before =
+            found == failures.end() ? 0 : static_cast<int>(lost_leases(run.token, found->second, run.epoch).size());
+        run.in_danger = terms.max_lost_leases > 1 && run.lost_before + 1 >= terms.max_lost_leases;
+    }
+    find_free(terms, failures);
 }
 
 void Timeline::read_lives(const std::vector<Record>& records) {
@@ -93,12 +99,18 @@ void Timeline::read_runs(const std::vector<Record>& records) {
     std::map<std::tuple<std::string, Place, std::string, std::int64_t>, std::pair<std::vector<Run>*, std::size_t>> open;
     for (const auto& record : records) {
         const std::tuple key(record.who, record.where, record.token, record.epoch);
-        if (record.what == What::start) {
+        if (record.what == What::intend) {
+            published_.try_emplace(record.token, record.at);
+        } else if (record.what == What::start) {
             const bool own = record.where == place_;
             auto& runs = own ? runs_ : elsewhere_;
             open[key] = {&runs, runs.size()};
             if (own) {
                 runs_of_[record.token].push_back(runs.size());
+            }
+            names_[record.note] = record.who;
+            if (own) {
+                behind_ = std::min(behind_, record.at - record.epoch);
             }
             runs.push_back({.where = record.where,
                             .token = record.token,
@@ -220,7 +232,7 @@ std::vector<Span> Timeline::free_spans(const std::string& worker, const Life& li
     };
     for (const auto& run : runs_) {
         if (run.worker == worker) {
-            add(run, false, idle || in_danger_.contains(run.token));
+            add(run, false, idle || run.in_danger);
         }
     }
     for (const auto& run : elsewhere_) {
@@ -250,23 +262,83 @@ std::vector<Span> Timeline::free_spans(const std::string& worker, const Life& li
     return life.subscribed < to ? without({{life.subscribed, to}}, merged(std::move(holes))) : std::vector<Span>();
 }
 
-std::vector<Span> Timeline::times_of_draining(const Terms& terms) const {
-    const Micros lease = std::chrono::microseconds(terms.lease).count();
+std::optional<Micros> Timeline::loss_of_lease(const std::string& worker, Micros taken, Micros taken_again) const {
+    constexpr Micros until_dead = 250000;  // a kill is recorded, and that is synced, before it is done
+    std::optional<Micros> lost;
+    if (const auto found = lives_.find(worker); found != lives_.end()) {
+        const Life& life = found->second;
+        if (life.at_once && life.died != never && life.died + until_dead >= taken && life.died <= taken_again) {
+            lost = std::max(life.died, taken);
+        }
+    }
+    // To lose a lease, a living worker has to miss its renewals at a third of the lease's time.
+    if (troubled_time(worker, taken, taken_again) >= lease_ / 2) {
+        for (const auto& span : troubles(worker, taken, taken_again)) {
+            lost = std::min(lost.value_or(never), std::max(span.from, taken));
+        }
+    }
+    return lost;
+}
+
+/// When that worker took it; where it never began it, not before it was there.
+Micros Timeline::taken_between(const std::string& token, const std::string& worker_id, Micros from, Micros to) const {
+    const auto published = published_.find(token);
+    Micros taken = std::max(from, published == published_.end() ? 0 : published->second);
+    const auto runs = runs_of_.find(token);
+    for (const auto i : runs == runs_of_.end() ? std::vector<std::size_t>() : runs->second) {
+        const Micros at = taken_at(runs_[i]);
+        if (runs_[i].worker_id == worker_id && at >= from && at < to) {
+            taken = at;
+        }
+    }
+    return taken;
+}
+
+std::vector<std::optional<Micros>> Timeline::lost_leases(const std::string& token,
+                                                         const std::vector<StoredFailure>& failures,
+                                                         std::int64_t epoch) const {
+    std::vector<std::optional<Micros>> lost;
+    Micros before = 0;
+    for (const auto& failure : failures) {
+        if (failure.at > epoch) {
+            break;
+        }
+        const Micros at = by_ledger(failure.at);
+        if (!failure.lost_lease) {
+            lost.clear();
+        } else {
+            const Micros taken = taken_between(token, failure.worker, before, at);
+            const auto worker = names_.find(failure.worker);
+            // One that nobody knows died, or was cut off, before it began anything.
+            lost.push_back(worker == names_.end() ? taken : loss_of_lease(worker->second, taken, at));
+        }
+        before = at;
+    }
+    return lost;
+}
+
+/// From when on a worker may let what it holds run out, for an event in danger that nobody takes: it has passed over it
+/// for a lease's time, and could be taken only when the lease of the one before had ended, which was renewed a third of
+/// its time before the loss, at the earliest.
+std::vector<Span> Timeline::times_of_draining(const Failures& failures) const {
     std::vector<Span> spans;
-    for (const auto& token : in_danger_) {
-        const auto found = runs_of_.find(token);
-        for (std::size_t i = 1; found != runs_of_.end() && i < found->second.size(); ++i) {
-            const Micros lost = runs_[found->second[i - 1]].began + lease, again = runs_[found->second[i]].began;
-            if (lost + lease < again) {
-                spans.push_back({lost + lease, again});
-            }
+    for (const auto& run : runs_) {
+        if (!run.in_danger) {
+            continue;
+        }
+        const auto lost = lost_leases(run.token, failures.at(run.token), run.epoch);
+        if (lost.empty() || !lost.back()) {
+            continue;
+        }
+        if (const Micros from = *lost.back() - lease_ / 3 + 2 * lease_; from < run.began) {
+            spans.push_back({from, run.began});
         }
     }
     return merged(std::move(spans));
 }
 
-void Timeline::find_free(const Terms& terms) {
-    const auto draining = times_of_draining(terms);
+void Timeline::find_free(const Terms& terms, const Failures& failures) {
+    const auto draining = times_of_draining(failures);
     for (const auto& [worker, life] : lives_) {
         idle_[worker] = free_spans(worker, life, terms, true);
         auto free = without(free_spans(worker, life, terms, false), draining);

@@ -2,11 +2,11 @@
 #pragma once
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "ledger/record.hpp"
+#include "ledger/stored_state.hpp"
 #include "ledger/terms.hpp"
 
 namespace eventy::ledger {
@@ -22,6 +22,8 @@ struct Run {
     std::string token = {}, worker = {}, worker_id = {};
     std::int64_t id = 0, epoch = 0;
     int attempt = 0;
+    int lost_before = 0;     // leases in a row that it had lost when it was taken
+    bool in_danger = false;  // one more would be the last
     Micros began = 0;
     std::optional<Micros> ended = {};
     std::string outcome = {};  // the note of `end`
@@ -32,6 +34,9 @@ struct Run {
 class Timeline {
 public:
     static constexpr Micros never = INT64_MAX;
+    /// What Redis has kept of each token.
+    using Failures = std::map<std::string, std::vector<StoredFailure>>;
+
     static constexpr const char* stopped = "was stopped";
     static constexpr const char* starved = "the machine did not run it";
 
@@ -43,10 +48,9 @@ public:
         std::string how = {};
     };
 
-    /// `records` by time, `place` the group. `in_danger`: tokens of events that came to be one lost lease short of the
-    /// limit. A worker that runs one takes nothing else; where one has waited for a lease's time, workers that hold
-    /// something take nothing until they hold nothing.
-    Timeline(const std::vector<Record>& records, const Terms&, Place place, std::set<std::string> in_danger = {});
+    /// `records` by time, `place` the group. A worker that runs an event which is in danger takes nothing else; where
+    /// one has waited for a lease's time, workers that hold something take nothing until they hold nothing.
+    Timeline(const std::vector<Record>& records, const Terms&, Place place, const Failures& = {});
 
     const std::map<std::string, Life>& workers() const { return lives_; }
     const std::vector<Run>& runs() const { return runs_; }
@@ -56,6 +60,18 @@ public:
     const std::map<std::string, std::vector<std::size_t>>& runs_of() const { return runs_of_; }
     const std::vector<Span>& redis_away() const { return redis_away_; }
     Micros end() const { return end_; }
+    /// When it was, by the ledger's clock, at the latest. Epochs are µs of Redis's clock, so the run that began soonest
+    /// after its take tells what that clock is behind the ledger's.
+    Micros by_ledger(std::int64_t redis_us) const { return redis_us + behind_; }
+    /// When the worker took the event: it may have begun to run much later.
+    Micros taken_at(const Run& run) const { return std::min(run.began, by_ledger(run.epoch)); }
+    /// When what cost the worker this lease began: its death, or so much trouble that it missed its renewals. Nothing
+    /// when there was neither between the two times.
+    std::optional<Micros> loss_of_lease(const std::string& worker, Micros taken, Micros taken_again) const;
+    /// The leases in a row that the event had lost when it was taken under this epoch: when that began, or nothing
+    /// where it cannot be explained.
+    std::vector<std::optional<Micros>> lost_leases(const std::string& token, const std::vector<StoredFailure>&,
+                                                   std::int64_t epoch = INT64_MAX) const;
 
     /// Why the worker could not reach Redis, or did not run, in this time: Redis away, stopped, starved, held bytes.
     std::vector<Span> troubles(const std::string& worker, Micros from, Micros to) const;
@@ -73,8 +89,9 @@ private:
     void read_lives(const std::vector<Record>&);
     void read_runs(const std::vector<Record>&);
     void read_troubles(const std::vector<Record>&);
-    void find_free(const Terms&);
-    std::vector<Span> times_of_draining(const Terms&) const;
+    void find_free(const Terms&, const Failures&);
+    Micros taken_between(const std::string& token, const std::string& worker_id, Micros from, Micros to) const;
+    std::vector<Span> times_of_draining(const Failures&) const;
     std::vector<Span> free_spans(const std::string& worker, const Life&, const Terms&, bool idle) const;
     bool share_threads(const std::string& worker, const Run&) const;
     void add_trouble(const std::string& who, Span span);
@@ -85,7 +102,9 @@ private:
     std::map<std::string, std::vector<std::size_t>> runs_of_;
     std::map<std::string, std::vector<Span>> troubles_;
     std::vector<Span> redis_away_;
-    std::set<std::string> in_danger_;
+    std::map<std::string, std::string> names_;  // of the workers, by id
+    std::map<std::string, Micros> published_;   // when it was begun, of each token
+    Micros lease_ = 0, behind_ = never;
     std::map<std::string, std::vector<Span>> free_, idle_;  // of each worker
     std::vector<Span> somebody_free_, somebody_idle_;
     Micros end_ = 0;
