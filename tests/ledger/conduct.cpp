@@ -26,7 +26,7 @@ constexpr Shares usual = {.kills_always = 2,
                           .hangs = 10,
                           .hangs_deaf = 6};
 constexpr Shares of_the_long_group = {.kills_always = 1,
-                                      .slow_to_the_end = 250,
+                                      .slow_to_the_end = 200,
                                       .slow = 50,
                                       .fails = 100,
                                       .asks_for_retry = 30,

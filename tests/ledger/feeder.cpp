@@ -12,8 +12,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A worker has 6 handlers, and these events take them 40 ms and some writing; each Entry is for two groups.
-constexpr int waiting_entries = 35, waiting_chores = 20;
+// A worker has 8 handlers, and these events take them 50 ms and some writing; each Entry is for two groups.
+constexpr int waiting_entries = 38, waiting_chores = 20;
 constexpr int entries_a_step = 3, chores_a_step = 1;
 constexpr auto step = 50ms;
 

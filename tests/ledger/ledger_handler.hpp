@@ -80,7 +80,7 @@ private:
 
     static std::chrono::milliseconds quick_time(const Record& about, std::uint64_t drawn) {
         using namespace std::chrono_literals;
-        return about.token.starts_with(feeder) ? 40ms : std::chrono::milliseconds(drawn % 8);
+        return about.token.starts_with(feeder) ? 50ms : std::chrono::milliseconds(drawn % 8);
     }
 
     void slowly(const Record& about, Context& context, std::chrono::milliseconds half) {

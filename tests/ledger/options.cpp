@@ -56,7 +56,7 @@ Options parse_options(int argc, char** argv) {
         ->capture_default_str()
         ->check(CLI::Range(1, 100));
     app.add_option("--workers", options.workers,
-                   "worker processes at a time, each with 6 handlers at once for a server or a type of it")
+                   "worker processes at a time, each with 8 handlers at once for a server or a type of it")
         ->capture_default_str()
         ->check(CLI::Range(2, 100));
     app.add_option("--redis", options.servers,

@@ -12,7 +12,7 @@ namespace eventy::ledger {
 struct Options {
     std::uint64_t seed = 0;
     int seconds = 60;
-    int events = 12000;
+    int events = 8000;
     int publishers = 3;
     int workers = 4;
     int servers = 2;

@@ -55,7 +55,7 @@ inline std::string name_of_server(int number) { return 'r' + std::to_string(numb
 struct Terms {
     std::chrono::milliseconds lease{2000};
     std::chrono::milliseconds handler_timeout{3000};
-    int concurrency = 6;
+    int concurrency = 8;
     int max_attempts = 3;
     int max_lost_leases = 3;
     /// What a loaded machine may add to the bounds on time.
