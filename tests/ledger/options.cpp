@@ -14,14 +14,13 @@ namespace {
 constexpr const char* about =
     "Proves the queue by killing things.\n"
     "\n"
-    "Publisher and worker processes work on private redis-servers with append-only files. Meanwhile, in an order "
-    "that\n"
-    "the seed decides: kill -9 of workers and publishers, SIGSTOP for longer than a lease and SIGCONT, kill -9 and\n"
-    "restart of Redis, cut, stalled and one-way silent connections, CLIENT KILL, SCRIPT FLUSH, SIGTERM (a deploy), "
-    "and\n"
-    "handlers that throw, hang or crash. Each process writes what it does into a file of its own (O_APPEND, "
-    "fdatasync);\n"
-    "at the end these files are compared with what is in Redis.";
+    "Publisher and worker processes work on private redis-servers with append-only files: on each two types of\n"
+    "events, one of them with two groups, of which one has long handlers. Meanwhile, in an order that the seed\n"
+    "decides: kill -9 of workers and publishers, SIGSTOP for longer than a lease and SIGCONT, kill -9 and restart\n"
+    "of Redis, cut, stalled and one-way silent connections, CLIENT KILL, SCRIPT FLUSH, SIGTERM (a deploy),\n"
+    "discarded events, publishes with a dedup_key, and handlers that throw, hang or crash. Each process writes\n"
+    "what it does into a file of its own (O_APPEND, fdatasync); at the end these files are compared with what is\n"
+    "in Redis, group by group.";
 
 constexpr const char* epilogue =
     "Examples:\n"
@@ -56,7 +55,7 @@ Options parse_options(int argc, char** argv) {
         ->capture_default_str()
         ->check(CLI::Range(1, 100));
     app.add_option("--workers", options.workers,
-                   "worker processes at a time, each with 8 handlers at once for a server or a type of it")
+                   "worker processes at a time, each with 8 handlers at once for each server, or for each of its types")
         ->capture_default_str()
         ->check(CLI::Range(2, 100));
     app.add_option("--redis", options.servers,
