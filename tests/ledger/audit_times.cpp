@@ -104,7 +104,9 @@ private:
         }
         // One that is in danger needs a worker that holds nothing.
         const Micros since = timeline_.somebody_free_since(died, next->began, next->in_danger);
-        const Micros time = next->began - since;
+        // Another took it in time and lost that lease before it began it.
+        const auto lost = std::min((leases_lost(*next, died) - 1) * micros(evidence_.terms.lease), next->began - since);
+        const Micros time = next->began - since - std::max<Micros>(lost, 0);
         verdict_.after_death.add(time, next->began - died);
         if (time > micros(evidence_.terms.lease) + second + slack_) {
             verdict_.findings.push_back({.must = Must::death_in_time,
@@ -117,6 +119,18 @@ private:
                                                   " ms after the death of " + run.worker + ", and " +
                                                   std::to_string(time / 1000) + " ms after a worker was free for it"});
         }
+    }
+
+    /// From then on until it was taken for this run.
+    int leases_lost(const Run& run, Micros from) const {
+        const auto event = evidence_.stored.events.find(run.id);
+        if (event == evidence_.stored.events.end()) {
+            return 0;
+        }
+        const auto& failures = event->second.failures;
+        return static_cast<int>(std::count_if(failures.begin(), failures.end(), [&](const StoredFailure& failure) {
+            return failure.lost_lease && failure.at <= run.epoch && timeline_.by_ledger(failure.at) > from;
+        }));
     }
 
     /// Redis is back: when does this worker handle something?

@@ -12,6 +12,18 @@ TEST_F(AuditTest, AnEventOfADeadWorkerThatBeginsTooLateIsFound) {
     expect_all_well();
 }
 
+TEST_F(AuditTest, OneThatTookItAndLostItBeforeItBeganExplainsItsLease) {
+    remove_runs_of("w2.1");
+    start(4400, "w2.1", 2, by_redis(4400));  // 4.1 s after the death
+    end(4410, "w2.1", 2, by_redis(4400), "ok");
+    redis().events[2].failures = {lost_lease(4400, "w1.1")};
+    expect_broken(Must::death_in_time);
+    redis().events[2].failures = {lost_lease(2350, "w1.1"), lost_lease(4400, "x")};
+    expect_all_well();
+    EXPECT_EQ(judge().after_death.time, 2100 * 1000);
+    EXPECT_EQ(judge().after_death.raw, 4100 * 1000);
+}
+
 TEST_F(AuditTest, ItIsMeasuredFromTheFirstFreeWorker) {
     remove_runs_of("w2.1");
     // Redis is away from 350 to 2000, and nobody can take anything.
