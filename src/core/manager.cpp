@@ -30,6 +30,13 @@ public:
         }
     }
 
+    /// With the mutex held.
+    void require_open(const std::string& doing) const {
+        if (closed) {
+            throw Error(errc::closed, "cannot " + doing + ": the manager was closed");
+        }
+    }
+
     std::shared_ptr<Backend> backend;
     ManagerSettings settings;
     std::shared_ptr<HandlerPool> pool;
@@ -67,9 +74,7 @@ void Manager::add(std::string event_type, std::type_index payload_type, const Ma
     const std::lock_guard adding(core_->adding);
     {
         const std::lock_guard lock(core_->mutex);
-        if (core_->closed) {
-            throw Error(errc::closed, "cannot register " + quoted(event_type) + ": the manager was closed");
-        }
+        core_->require_open("register " + quoted(event_type));
         if (const auto entry = core_->entries.find(event_type); entry != core_->entries.end()) {
             if (entry->second.payload_type == payload_type) {
                 return;
@@ -84,9 +89,8 @@ void Manager::add(std::string event_type, std::type_index payload_type, const Ma
     auto handle = make_handle(std::make_shared<Queue>(queue));
     queue->register_type();
     const std::lock_guard lock(core_->mutex);
-    if (core_->closed) {  // meanwhile; the queue ends with its handle, outside the lock
-        throw Error(errc::closed, "cannot register " + quoted(event_type) + ": the manager was closed");
-    }
+    core_->require_open("register " +
+                        quoted(event_type));  // still; else the queue ends with its handle, outside the lock
     core_->entries.emplace(std::move(event_type),
                            ManagerCore::Entry{payload_type, std::move(queue), std::move(handle)});
 }
@@ -94,6 +98,7 @@ void Manager::add(std::string event_type, std::type_index payload_type, const Ma
 void* Manager::find(std::string_view event_type, std::type_index payload_type) const {
     core_->require_home("get the queue " + quoted(event_type));
     const std::lock_guard lock(core_->mutex);
+    core_->require_open("get the queue " + quoted(event_type));
     const auto entry = core_->entries.find(event_type);
     if (entry == core_->entries.end()) {
         throw Error(errc::type_not_registered,
@@ -121,6 +126,10 @@ void Manager::remove(std::string_view event_type, std::type_index payload_type) 
 }
 
 std::vector<std::string> Manager::types() const {
+    {
+        const std::lock_guard lock(core_->mutex);
+        core_->require_open("list the event types");
+    }
     const Deadline deadline = std::chrono::steady_clock::now() + core_->backend->command_timeout();
     auto types = call_and_wait<std::vector<std::string>>(
         core_->backend->io(), [backend = core_->backend, prefix = core_->settings.queues.key_prefix,

@@ -106,6 +106,9 @@ TEST_P(Managing, CloseClosesAllItsQueues) {
     EXPECT_TRUE(manager.close());
     EXPECT_EQ(thrown([&] { (void)queue.publish({}); }), errc::closed);
     EXPECT_EQ(thrown([&] { manager.register_type<Invoice>(); }), errc::closed);
+    EXPECT_EQ(thrown([&] { (void)manager.get_event_queue<Order>(); }), errc::closed);
+    EXPECT_EQ(thrown([&] { manager.deregister_type<Order>(); }), errc::closed);
+    EXPECT_EQ(thrown([&] { (void)manager.get_queue_types(); }), errc::closed);
     EXPECT_TRUE(manager.close());
 }
 

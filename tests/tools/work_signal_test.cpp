@@ -125,6 +125,17 @@ TEST_F(WorkSignal, EndsThoughRedisIsGone) {
     EXPECT_NE(ended.err.find("gave up waiting"), std::string::npos) << ended.err;
 }
 
+TEST_F(WorkSignal, AnIdleWorkerEndsWellThoughRedisIsGone) {
+    CommandRun worker(words({"work", "T", "--print", "--drain", "0"}), options());
+    while (ask({"subscribers", "T"}) == "") {
+    }
+    server_.kill9();
+    worker.signal(SIGTERM);
+    const auto ended = worker.wait();
+    EXPECT_EQ(ended.code, 0);
+    EXPECT_NE(ended.err.find("nothing had been run"), std::string::npos) << ended.err;
+}
+
 TEST_F(WorkSignal, ACommandDiesWithItsWorkerAndTheEventGoesToAnother) {
     publish("T", 1);
     CommandRun worker(work(waits_for_go, {"--lease", "1h"}), options());

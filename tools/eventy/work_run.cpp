@@ -118,6 +118,11 @@ bool WorkRun::ending() const {
     return ending_;
 }
 
+bool WorkRun::nothing_began() const {
+    const std::lock_guard lock(mutex_);
+    return begun_ == 0;
+}
+
 bool WorkRun::find_last_of_now() {
     const auto newest = queue_.search_events({}, {.limit = 1});
     if (!newest.items.empty()) {
@@ -215,6 +220,11 @@ void WorkRun::close() {
         }
         if (closed || steady_clock::now() < deadline) {
             continue;
+        }
+        if (nothing_began()) {
+            complain("the server does not answer; nothing had been run, so there is nothing to store");
+            flush_output();
+            std::_Exit(exit_ok);
         }
         if (stopped) {
             complain("gave up waiting for the outcome of what ran; it is processed again when its lease ends");

@@ -39,6 +39,7 @@ private:
     void finished(EventId, std::int64_t Tally::*, bool comes_again = false);
     void end(const std::string& error = {});
     bool ending() const;
+    bool nothing_began() const;
     bool find_last_of_now();
     bool everything_of_now_is_done();
     bool nothing_of_now_is_unfinished();
