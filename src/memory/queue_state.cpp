@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/utf8.hpp"
 #include "memory/times.hpp"
 
 namespace eventy::memory {
@@ -146,7 +147,7 @@ std::vector<ByHand> QueueState::discard(const DiscardRequest& request, std::int6
         }
         if (changed) {
             event->discarded = true;
-            event->stored.last_error = request.reason.substr(0, max_error_bytes);
+            event->stored.last_error = detail::error_text(request.reason);
             keep_until(*event, now + in_us(request.ttl));
             refresh(*event, request.worker_id);
         }
@@ -247,7 +248,7 @@ EventId QueueState::next_beyond(const GroupState& of) const {
 
 void QueueState::give_up(Event& event, GroupState& in, const std::string& reason, const std::string& worker_id,
                          std::int64_t until) {
-    event.stored.last_error = reason.substr(0, max_error_bytes);
+    event.stored.last_error = reason;
     keep_until(event, until);
     in.give_up(event.stored.id);
     refresh(event, worker_id);

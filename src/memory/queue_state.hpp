@@ -57,8 +57,6 @@ public:
     Signals take_signals() { return std::exchange(signals_, {}); }
 
 private:
-    static constexpr std::size_t max_error_bytes = 4096;
-
     /// An event's place in the order of publishing. Ids and stamps rise together, so that one order finds it by either.
     struct Position {
         EventId id = 0;

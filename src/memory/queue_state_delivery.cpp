@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/utf8.hpp"
 #include "memory/queue_state.hpp"
 #include "memory/times.hpp"
 
@@ -183,9 +184,10 @@ bool QueueState::settle_one(GroupState& in, const SettleRequest& request, const 
         return true;
     }
     const int attempt = in.attempt(id);
+    const std::string error = detail::error_text(settlement.error);
     if (settlement.verdict == Verdict::retry) {
-        add_failure(*event, request.group, request.worker_id, attempt, settlement.error, now);
-        event->stored.last_error = settlement.error.substr(0, max_error_bytes);
+        add_failure(*event, request.group, request.worker_id, attempt, error, now);
+        event->stored.last_error = error;
         event->stored.attempt = attempt;
         const std::int64_t delay = std::max<std::int64_t>(in_us(settlement.delay), 0);
         in.retry_at(id, delay > 0 ? now + delay : 0);
@@ -201,8 +203,8 @@ bool QueueState::settle_one(GroupState& in, const SettleRequest& request, const 
     event->stored.started_at = at(now) - settlement.started_ago;
     event->stored.finished_at = at(now) - settlement.finished_ago;
     if (settlement.verdict == Verdict::failed) {
-        add_failure(*event, request.group, request.worker_id, attempt, settlement.error, now);
-        give_up(*event, in, settlement.error, request.worker_id, now + in_us(request.ttl));
+        add_failure(*event, request.group, request.worker_id, attempt, error, now);
+        give_up(*event, in, error, request.worker_id, now + in_us(request.ttl));
     } else {
         in.finish(id);
         refresh(*event, request.worker_id);

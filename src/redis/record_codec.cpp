@@ -9,8 +9,6 @@ namespace eventy::redis {
 
 namespace {
 
-constexpr std::size_t max_error_bytes = 4096;
-
 std::string take_text(Reply& fields, std::size_t i) {
     return i < fields.items.size() ? std::move(fields.items[i].text) : std::string();
 }
@@ -65,30 +63,6 @@ void read_failures(const std::string& text, detail::StoredEvent& event) {
     if (event.attempt == 0 && !event.failures.empty()) {
         event.attempt = event.failures.back().attempt;
     }
-}
-
-/// Length of the UTF-8 sequence that starts the text; 0 when it is none.
-std::size_t utf8_length(std::string_view text) {
-    const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
-    const auto follows = [&](std::size_t i) { return (byte(i) & 0xC0U) == 0x80U; };
-    const unsigned first = byte(0);
-    if (first < 0x80U) {
-        return 1;
-    }
-    if (first >= 0xC2U && first < 0xE0U) {
-        return follows(1) ? 2 : 0;
-    }
-    if (first >= 0xE0U && first < 0xF0U) {
-        const bool overlong = first == 0xE0U && byte(1) < 0xA0U;
-        const bool surrogate = first == 0xEDU && byte(1) >= 0xA0U;
-        return follows(1) && follows(2) && !overlong && !surrogate ? 3 : 0;
-    }
-    if (first >= 0xF0U && first < 0xF5U) {
-        const bool overlong = first == 0xF0U && byte(1) < 0x90U;
-        const bool too_high = first == 0xF4U && byte(1) >= 0x90U;
-        return follows(1) && follows(2) && follows(3) && !overlong && !too_high ? 4 : 0;
-    }
-    return 0;
 }
 
 }  // namespace
@@ -160,21 +134,6 @@ std::int64_t to_int(std::string_view text) {
 
 std::int64_t to_int(const Reply& reply) {
     return reply.kind == Reply::Kind::integer ? reply.integer : to_int(reply.text);
-}
-
-std::string error_text(std::string text) {
-    std::string kept;
-    std::size_t at = 0;
-    while (at < text.size()) {
-        const std::size_t length = utf8_length(std::string_view(text).substr(at));
-        const std::string_view next = length == 0 ? "\xEF\xBF\xBD" : std::string_view(text).substr(at, length);
-        if (kept.size() + next.size() > max_error_bytes) {
-            break;
-        }
-        kept.append(next);
-        at += length == 0 ? 1 : length;
-    }
-    return kept;
 }
 
 std::int64_t to_us(Timestamp time) { return (time - Timestamp()).count(); }

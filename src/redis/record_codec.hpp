@@ -28,9 +28,6 @@ std::int64_t to_int(std::string_view);
 /// An integer reply, or a decimal.
 std::int64_t to_int(const Reply&);
 
-/// Error texts are kept up to 4,096 bytes of valid UTF-8.
-std::string error_text(std::string);
-
 std::int64_t to_us(Timestamp);
 Timestamp from_us(std::int64_t);
 

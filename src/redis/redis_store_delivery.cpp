@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "base/utf8.hpp"
 #include "redis/record_codec.hpp"
 #include "redis/redis_store.hpp"
 #include "redis/scripts.hpp"
@@ -245,7 +246,7 @@ void RedisStore::settle_slice(const detail::SettleRequest& request, std::size_t 
         call.script.argument(settlement.lease.id).argument(settlement.lease.epoch).argument(letter(settlement.verdict));
         call.script.argument(settlement.started_ago.count()).argument(settlement.finished_ago.count());
         if (settlement.verdict == detail::Verdict::failed || settlement.verdict == detail::Verdict::retry) {
-            call.script.argument(error_text(settlement.error));
+            call.script.argument(detail::error_text(settlement.error));
         }
         if (settlement.verdict == detail::Verdict::retry) {
             call.script.argument(settlement.delay.count());
@@ -323,7 +324,7 @@ void RedisStore::discard(detail::DiscardRequest request, Deadline deadline,
     call.script.argument(request.ttl.count()).argument(keys_.event_start).argument(keys_.leases_start);
     call.script.argument(keys_.delayed_start).argument(keys_.open_start).argument(keys_.dead_start);
     call.script.argument(keys_.held_start).argument(keys_.channel).argument(request.worker_id);
-    call.script.argument(error_text(request.reason));
+    call.script.argument(detail::error_text(request.reason));
     for (const EventId id : request.ids) {
         call.script.argument(id);
     }

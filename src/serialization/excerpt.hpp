@@ -9,7 +9,4 @@ namespace eventy::detail {
 /// well-formed UTF-8 as '?'.
 std::string excerpt(std::string_view);
 
-/// Length of the well-formed UTF-8 sequence at the front, 1 to 4; 0 where there is none.
-std::size_t utf8_length(std::string_view);
-
 }  // namespace eventy::detail

@@ -2,6 +2,7 @@
 #include <eventy/detail/json_codec.hpp>
 #include <eventy/json.hpp>
 
+#include "base/utf8.hpp"
 #include "serialization/excerpt.hpp"
 
 template struct eventy::detail::JsonCodec<nlohmann::json>;

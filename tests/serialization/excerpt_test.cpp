@@ -1,5 +1,7 @@
 #include "serialization/excerpt.hpp"
 
+#include "base/utf8.hpp"
+
 #include <gtest/gtest.h>
 
 namespace eventy::detail {

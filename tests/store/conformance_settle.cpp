@@ -59,6 +59,22 @@ TEST_P(StoreConformance, AReasonIsKeptUpToItsLimit) {
     EXPECT_EQ(worker->get_one(2)->last_error, std::string(4096, 'y'));
 }
 
+TEST_P(StoreConformance, AReasonIsKeptAsUtf8) {
+    const auto worker = open();
+    worker->publish({"a", "b"});
+    const TakeReply taken = worker->take(2);
+    ASSERT_TRUE(worker->settle(1, taken.epoch, Verdict::failed,
+                               "\xFF\x01 b\xC3\xA4"
+                               "d\xC3"));
+    ASSERT_TRUE(worker->settle(2, taken.epoch, Verdict::failed, std::string(4095, 'x') + "\xC3\xA4"));
+    const std::string cleaned =
+        "\xEF\xBF\xBD\x01 b\xC3\xA4"
+        "d\xEF\xBF\xBD";
+    EXPECT_EQ(worker->get_one(1)->last_error, cleaned);
+    EXPECT_EQ(worker->get_one(1)->failures.at(0).error, cleaned);
+    EXPECT_EQ(worker->get_one(2)->last_error, std::string(4095, 'x')) << "cut before a character, not in it";
+}
+
 TEST_P(StoreConformance, ADeadEventIsKeptFromItsDeathOn) {
     for (milliseconds ttl = 50ms;; ttl *= 2) {
         ASSERT_LT(ttl, patience);
