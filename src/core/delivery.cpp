@@ -108,10 +108,8 @@ std::vector<Lease> Delivery::renewed(SteadyTime sent, const std::vector<Lease>& 
         if (entry == held_.end()) {
             continue;
         }
-        if (i < still_held.size() && still_held[i]) {
-            entry->second.renewed = std::max(entry->second.renewed, sent);
-        } else if (entry->second.finished) {
-            // It may have been settled just before the renewal came: its settle knows better, and this needs no haste.
+        // A finished one may have been settled just before the renewal came: its settle knows better, without haste.
+        if ((i < still_held.size() && still_held[i]) || entry->second.finished) {
             entry->second.renewed = std::max(entry->second.renewed, sent);
         } else {
             lost.push_back(leases[i]);

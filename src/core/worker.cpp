@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "base/io_thread.hpp"
 #include "base/log.hpp"
 #include "core/retry_decision.hpp"
 
