@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <eventy/detail/json_culprit.hpp>
 
+#include "base/utf8.hpp"
 #include "core/job.hpp"
 #include "fuzz/payloads.hpp"
 #include "fuzz/target.hpp"
@@ -59,10 +60,10 @@ void check_event(std::string_view input) {
 }
 
 void check_errors(const std::string& text) {
-    const auto kept = redis::error_text(text);
+    const auto kept = detail::error_text(text);
     require(kept.size() <= 4096, "errors are kept up to 4,096 bytes");
     require(detail::is_utf8(kept), "as UTF-8");
-    require(redis::error_text(kept) == kept, "which is not shortened again");
+    require(detail::error_text(kept) == kept, "which is not shortened again");
     require(kept == text || text.size() > 4096 || !detail::is_utf8(text), "a short UTF-8 text is kept as it is");
     require(text.starts_with(kept) || !detail::is_utf8(text), "a long one is only cut");
 }
