@@ -136,6 +136,10 @@ private:
         // The same worker had it twice: its last run must be the one that is stored.
         const bool earlier =
             !another && settle.status == "PROCESSED" && last.ended && last.outcome != "ok" && last.outcome != "crashes";
+        const Micros taken = timeline_.taken_at(last);
+        if ((another || earlier) && redis_losses_.may_be_lost(taken, taken)) {
+            return;  // Redis knows nothing of that take: the lease before it holds again
+        }
         if (another || earlier) {
             find(Must::no_stale_settle, event.token,
                  "event " + std::to_string(id) + " was settled by " + settle.worker + ", though " + last.worker +
