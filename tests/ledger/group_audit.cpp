@@ -178,7 +178,9 @@ private:
             } else if (record.what == What::fenced && record.note == "accepted") {
                 for (const auto i : timeline_.runs_of().at(record.token)) {
                     const Run& run = timeline_.runs()[i];
-                    if (run.epoch > record.epoch && run.began < begun[key]) {
+                    const Micros taken = timeline_.taken_at(run);
+                    if (run.epoch > record.epoch && run.began < begun[key] &&
+                        !redis_losses_.may_be_lost(taken, taken)) {
                         find(Must::no_stale_settle, record.token,
                              "a call of " + record.who + " under epoch " + std::to_string(record.epoch) +
                                  " was accepted after epoch " + std::to_string(run.epoch) + " had begun");
