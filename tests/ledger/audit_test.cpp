@@ -350,6 +350,22 @@ TEST_F(AuditTest, WithEverysecOnlyTheLastSecondsBeforeAKillMayBeLost) {
     expect_broken(Must::nothing_lost);
 }
 
+TEST_F(AuditTest, WithEverysecASettleIsNotStaleWhenAKillTookTheLaterTake) {
+    publish(400, "p1-3", 3);
+    start(500, "w2.1", 3, 500'000);
+    end(9000, "w2.1", 3, 500'000, "ok");
+    at(0, "w3.1", What::subscribed);
+    start(9500, "w3.1", 3, 9'500'000);
+    end(9510, "w3.1", 3, 9'500'000, "ok");
+    at(10000, "redis", What::redis_killed);
+    processed(3, "w2.1");
+    EXPECT_EQ(judge().broken(Must::no_stale_settle), 1);
+    evidence_.terms.may_lose = std::chrono::milliseconds(2000);
+    EXPECT_EQ(judge().broken(Must::no_stale_settle), 0);
+    evidence_.terms.may_lose = std::chrono::milliseconds(200);
+    EXPECT_EQ(judge().broken(Must::no_stale_settle), 1) << "the later take was older than what may be lost";
+}
+
 TEST_F(AuditTest, WithEverysecALeaseOfJustBeforeAKillMayBeLostThoughItsHandlerBeganBehind) {
     // The epochs are 99 ms behind the ledger's clock: run 1 of event 1.
     publish(9000, "p1-3", 3);
