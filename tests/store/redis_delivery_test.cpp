@@ -33,11 +33,6 @@ protected:
         }
         FAIL() << "the clean-up never ends";
     }
-    std::int64_t calls_of(const std::string& command) {
-        const std::string all = redis({"INFO", "commandstats"}).text;
-        const std::size_t at = all.find("cmdstat_" + command + ":calls=");
-        return at == std::string::npos ? 0 : std::stoll(all.substr(all.find('=', at) + 1));
-    }
 };
 
 // -- epochs ----------------------------------------------------------------------------------------------------------

@@ -54,6 +54,12 @@ std::map<std::string, std::string> RedisStoreTest::contents() {
     return all;
 }
 
+std::int64_t RedisStoreTest::calls_of(const std::string& command) {
+    const std::string all = redis({"INFO", "commandstats"}).text;
+    const std::size_t at = all.find("cmdstat_" + command + ":calls=");
+    return at == std::string::npos ? 0 : std::stoll(all.substr(all.find('=', at) + 1));
+}
+
 std::vector<EventId> RedisStoreTest::publish(Session& session, int count) {
     std::vector<std::string> payloads;
     for (int i = 0; i < count; ++i) {

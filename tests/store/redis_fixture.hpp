@@ -37,6 +37,8 @@ protected:
     std::int64_t now_ms();
     /// Everything in the database: key -> serialized value. Two equal ones: nothing was written between them.
     std::map<std::string, std::string> contents();
+    /// How often the server has run it, whoever sent it.
+    std::int64_t calls_of(const std::string& command);
 
     /// Publishes so many, each with its number as payload.
     std::vector<EventId> publish(Session&, int count);
