@@ -29,6 +29,8 @@
 --@include shared/chunks.lua
 --@include shared/failures.lua
 --@include shared/indexed.lua
+--@include shared/places.lua
+--@include shared/put_places_back.lua
 
 local meta, counter, index, groups, idle, record, leases, held, delayed, open, dead, wake = unpack(KEYS)
 local group, max, max_bytes = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
@@ -83,9 +85,8 @@ end
 redis.call('ZCARD', index)
 redis.call('SCARD', idle)
 redis.call('LLEN', wake)
-redis.call('HLEN', held)
-redis.call('ZCARD', open)
 redis.call('ZCARD', dead)
+local lacking = lacks_places(leases, held, delayed, open)
 if not cursor then
   -- A new group, or one that somebody deleted. What stands up to `rebuilt` may have been processed before.
   cursor, cursor_us, start, rebuilt = 0, 0, 0, last
@@ -305,6 +306,7 @@ end
 redis.call('HSET', groups, group,
            digits(cursor) .. ' ' .. digits(cursor_us) .. ' ' .. digits(start) .. ' ' .. digits(rebuilt))
 if expired > 0 then redis.call('HINCRBY', groups, group .. ':expired', expired) end
+if lacking then put_places_back(group, groups, index, events, lease, leases, held, delayed, open) end
 count_indexed(meta, known[6], indexed)
 if gen == '' then gen = redis.sha1hex(record .. digits(now_us)) end
 redis.call('HSET', meta, 'gen', gen, 'epoch', epoch_text, 'seen', digits(now_ms), 'grace', digits(grace))

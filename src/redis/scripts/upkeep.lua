@@ -4,8 +4,8 @@
 --       10 open  11 dead
 -- ARGV  1 group, or empty  2 until a subscriber counts as gone, ms  3 start of subscriber keys  4 event type
 --       5... of each live subscriber: id, group, worker id, host, pid
--- Reply {gen, top, 1 if a take of the group would find something, 1 if it is time for a sweep, how many leases discard has
---       revoked so far}
+-- Reply {gen, top, 1 if a take of the group would find something to do, 1 if it is time for a sweep, how many leases
+--       discard has revoked so far}
 -- Cost  O(subscribers of this worker), and about 20 commands
 --
 -- Takes the TTL off what must have none, should anybody have put one there.
@@ -15,8 +15,9 @@
 --@include shared/groups.lua
 --@include shared/presence.lua
 --@include shared/sweep_classes.lua
+--@include shared/places.lua
 
-local meta, counter, index, groups, idle, workers, leases, delayed = unpack(KEYS)
+local meta, counter, index, groups, idle, workers, leases, delayed, held, open = unpack(KEYS)
 local group, alive_for, start, event_type = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
 
 local known = redis.call('HMGET', meta, 'gen', 'top', 'seen', 'grace', 'sweep', 'swept', 'revoked')
@@ -26,7 +27,8 @@ local takeable = false
 if group ~= '' then
   local cursor = parse_group(redis.call('HGET', groups, group)) or 0
   takeable = cursor < last or redis.call('ZCOUNT', delayed, '-inf', digits(now_ms)) > 0 or
-             grace == 0 and redis.call('ZCOUNT', leases, '-inf', digits(now_ms)) > 0
+             grace == 0 and redis.call('ZCOUNT', leases, '-inf', digits(now_ms)) > 0 or
+             lacks_places(leases, held, delayed, open)
 end
 -- The sweep of what is looked at in turns: by one worker, every 2 s. Of what is now older than its TTL: at once.
 local swept = whole(known[6])
