@@ -1,11 +1,11 @@
 #include "redis/redis_backend.hpp"
 
-#include <algorithm>
 #include <future>
 #include <utility>
 
 #include "redis/client/client_options.hpp"
 #include "redis/scripts.hpp"
+#include "redis/type_registry.hpp"
 
 namespace eventy::redis {
 
@@ -58,43 +58,12 @@ std::unique_ptr<detail::Store> RedisBackend::open(detail::QueueName name, detail
     return std::make_unique<RedisStore>(io_, *core_, std::move(name), place_, settings, limits_);
 }
 
-void RedisBackend::send(std::vector<std::string_view> words, std::string key, Deadline deadline, Callback<Reply> done) {
-    const std::string what = std::string(words.front()) + " on key '" + key + "' at " + place_ + ": ";
-    core_->send(make_command(words, std::move(key)), deadline,
-                [what, done = std::move(done)](detail::Result<Reply> result) {
-                    if (result.ok() && result.value().is_error()) {
-                        done(detail::Failure{errc::server, what + result.value().text});
-                    } else {
-                        done(std::move(result));
-                    }
-                });
-}
-
 void RedisBackend::list_types(std::string prefix, Deadline deadline, Callback<std::vector<std::string>> done) {
-    const std::string registry = Keys::registry(prefix);
-    send({"SMEMBERS", registry}, registry, deadline, [done = std::move(done)](detail::Result<Reply> result) {
-        if (!result.ok()) {
-            done(result.failure());
-            return;
-        }
-        std::vector<std::string> types;
-        for (Reply& item : result.value().items) {
-            types.push_back(std::move(item.text));
-        }
-        std::sort(types.begin(), types.end());
-        done(std::move(types));
-    });
+    TypeRegistry(*core_, place_).list(prefix, deadline, std::move(done));
 }
 
 void RedisBackend::remove_type(detail::QueueName name, Deadline deadline, Callback<Done> done) {
-    const std::string registry = Keys::registry(name.prefix);
-    send({"SREM", registry, name.type}, registry, deadline, [done = std::move(done)](detail::Result<Reply> result) {
-        if (result.ok()) {
-            done(Done{});
-        } else {
-            done(result.failure());
-        }
-    });
+    TypeRegistry(*core_, place_).remove(name, deadline, std::move(done));
 }
 
 // -- the public handle -----------------------------------------------------------------------------------------------

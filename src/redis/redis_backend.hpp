@@ -32,7 +32,6 @@ public:
 
 private:
     void push_back_orphans();
-    void send(std::vector<std::string_view> words, std::string key, Deadline, Callback<Reply>);
 
     ClientOptions options_;
     std::string place_;

@@ -31,6 +31,7 @@ RedisStore::RedisStore(detail::IoThread& io, ClientCore& core, detail::QueueName
       keys_(name_),
       max_payload_bytes_(settings.max_payload_bytes),
       reply_bytes_(limits.reply_bytes),
+      registry_(core, place),
       runner_(core, keys_, std::move(place)),
       numbered_(io.context(), core, runner_, keys_,
                 {.longest_call = std::max(settings.publish_timeout, core.options().command_timeout),
@@ -187,29 +188,23 @@ void RedisStore::remove_subscribers(std::vector<std::string> ids, Callback<Done>
 void RedisStore::add_type(Deadline deadline, Callback<Done> done) {
     registered_ = true;
     last_registration_ = Clock::now();
-    const std::string registry = Keys::registry(name_.prefix);
-    core_.send(
-        make_command({"SADD", registry, name_.type}, registry), deadline,
-        [this, life = std::weak_ptr(alive_), registry, done = std::move(done)](const detail::Result<Reply>& result) {
-            if (life.expired()) {
-                return;
-            }
-            if (result.ok() && !result.value().is_error()) {
-                done(Done{});
-            } else {
-                done(result.ok() ? Failure{errc::server, "SADD on key '" + registry + "' at " + runner_.place() + ": " +
-                                                             result.value().text}
-                                 : result.failure());
-            }
-        });
-    core_.send(make_command({"PERSIST", registry}, registry), deadline, [](const detail::Result<Reply>&) {});
+    registry_.add(name_, deadline, [life = std::weak_ptr(alive_), done = std::move(done)](detail::Result<Done> result) {
+        if (!life.expired()) {
+            done(std::move(result));
+        }
+    });
 }
 
 /// The registry may be deleted, or expire, by somebody else's doing.
 void RedisStore::keep_registered() {
     constexpr auto pause = std::chrono::seconds(30);
     if (registered_ && Clock::now() - *last_registration_ >= pause) {
-        add_type({}, [](const detail::Result<Done>&) {});
+        add_type({}, [type = name_.type](const detail::Result<Done>& result) {
+            if (!result.ok()) {
+                detail::log(LogLevel::warning,
+                            "cannot keep " + type + " among the registered types: " + result.failure().message);
+            }
+        });
     }
 }
 

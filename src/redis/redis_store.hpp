@@ -14,6 +14,7 @@
 #include "redis/keys.hpp"
 #include "redis/numbered_calls.hpp"
 #include "redis/script_runner.hpp"
+#include "redis/type_registry.hpp"
 #include "store/store.hpp"
 
 namespace eventy::redis {
@@ -106,6 +107,7 @@ private:
     detail::QueueName name_;
     Keys keys_;
     std::int64_t max_payload_bytes_, reply_bytes_;
+    TypeRegistry registry_;
     ScriptRunner runner_;
     NumberedCalls numbered_;
     std::uint64_t connection_token_ = 0;
