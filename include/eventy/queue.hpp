@@ -20,11 +20,11 @@ namespace eventy {
 /// Out of range (see each field): `invalid_argument` from the queue's constructor.
 template <class T>
 struct RedisQueueOptions {
-    /// Stands in the keys. 1 to 200 bytes; no ':', braces, glob characters, spaces or control characters.
+    /// Stands in the keys. 1 to 200 bytes of UTF-8; no ':', braces, glob characters, spaces or control characters.
     std::string event_type = std::string(event_name<T>);
     std::shared_ptr<redis::Client> redis_client = {};  ///< none: one of its own, on 127.0.0.1:6379
     SerializerPtr<T> serializer = {};
-    /// Begins every key. 1 to 200 bytes; no glob, space or control characters; at most one {hash tag}.
+    /// Begins every key. 1 to 200 bytes of UTF-8; no glob, space or control characters; at most one {hash tag}.
     std::string key_prefix = "eventy";
     /// How long an event is kept from its publishing, or from its failure. Up to 100 years.
     milliseconds event_ttl = std::chrono::hours(24);

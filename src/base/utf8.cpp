@@ -31,6 +31,17 @@ std::size_t utf8_length(std::string_view text) {
     return refused ? 0 : length;
 }
 
+bool is_utf8(std::string_view text) {
+    while (!text.empty()) {
+        const std::size_t length = utf8_length(text);
+        if (length == 0) {
+            return false;
+        }
+        text.remove_prefix(length);
+    }
+    return true;
+}
+
 std::string to_utf8(std::string_view text, std::size_t most_bytes) {
     constexpr std::string_view replacement = "\xEF\xBF\xBD";
     std::string kept;

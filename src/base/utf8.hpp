@@ -10,6 +10,9 @@ namespace eventy::detail {
 /// overlong forms, no surrogates, nothing over U+10FFFF).
 std::size_t utf8_length(std::string_view);
 
+/// Whether all of it is.
+bool is_utf8(std::string_view);
+
 /// The text with U+FFFD in place of each byte that is not UTF-8, cut before the character that would make it longer
 /// than `most_bytes`.
 std::string to_utf8(std::string_view, std::size_t most_bytes);

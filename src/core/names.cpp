@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "base/utf8.hpp"
 #include "core/retry_decision.hpp"
 
 namespace eventy::detail {
@@ -27,6 +28,9 @@ void check_common(std::string_view what, std::string_view name) {
     if (name.size() > longest_name) {
         refuse("the " + std::string(what) + " " + quoted(name) + " has " + std::to_string(name.size()) +
                " bytes; at most " + std::to_string(longest_name) + " are allowed");
+    }
+    if (!is_utf8(name)) {
+        refuse("the " + std::string(what) + " " + quoted(name) + " is not UTF-8");
     }
     for (const char c : name) {
         if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7f) {
@@ -53,16 +57,19 @@ void check_plain(std::string_view what, std::string_view name) {
 
 std::string quoted(std::string_view text) {
     constexpr std::size_t longest = 80;
+    constexpr std::string_view digits = "0123456789abcdef";
     std::string out = "\"";
-    for (const char c : text.substr(0, longest)) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7f) {
-            constexpr std::string_view digits = "0123456789abcdef";
+    for (std::string_view rest = text; !rest.empty() && text.size() - rest.size() < longest;) {
+        const auto byte = static_cast<unsigned char>(rest.front());
+        const std::size_t length = byte < 0x20 || byte == 0x7f ? 0 : utf8_length(rest);
+        if (length == 0) {
             out += "\\x";
             out += digits[byte >> 4U];
             out += digits[byte & 15U];
+            rest.remove_prefix(1);
         } else {
-            out += c;
+            out += rest.substr(0, length);
+            rest.remove_prefix(length);
         }
     }
     return out + (text.size() > longest ? "...\"" : "\"");

@@ -12,7 +12,7 @@ void check_group(std::string_view);
 void check_settings(const QueueSettings&);
 void check_limit(std::int64_t limit);
 
-/// The value in quotes for a message: control characters escaped, cut at 80 bytes.
+/// The value in quotes for a message: control characters and what is not UTF-8 escaped, cut at 80 bytes.
 std::string quoted(std::string_view);
 
 }  // namespace eventy::detail

@@ -2,7 +2,6 @@
 #include <eventy/detail/json_codec.hpp>
 #include <eventy/json.hpp>
 
-#include "base/utf8.hpp"
 #include "serialization/excerpt.hpp"
 
 template struct eventy::detail::JsonCodec<nlohmann::json>;
@@ -110,17 +109,6 @@ void throw_refused_field(const RefusedField& field) {
         fail(reason);
     }
     fail(describe_field(field.path) + (field.missing ? " " : ": ") + reason);
-}
-
-bool is_utf8(std::string_view text) {
-    while (!text.empty()) {
-        const std::size_t length = utf8_length(text);
-        if (length == 0) {
-            return false;
-        }
-        text.remove_prefix(length);
-    }
-    return true;
 }
 
 std::string path_of_key(std::string_view key) {

@@ -50,6 +50,13 @@ TEST(Names, SaysWhatIsWrongWithAName) {
     }
 }
 
+TEST(Names, AreUtf8) {
+    EXPECT_EQ(refusal([] { check_event_type("a\xff"); }), "the event type \"a\\xff\" is not UTF-8");
+    EXPECT_EQ(refusal([] { check_prefix("gr\xc3"); }), "the key prefix \"gr\\xc3\" is not UTF-8");
+    EXPECT_EQ(refusal([] { check_group("\xc0\x80"); }), "the group \"\\xc0\\x80\" is not UTF-8");
+    EXPECT_EQ(quoted("größe"), "\"größe\"");
+}
+
 TEST(Names, APrefixHasAtMostOneWholeHashTag) {
     for (const char* broken : {"{}", "{a", "a}", "}a{", "{a}{b}", "{{a}}", "{a}}"}) {
         EXPECT_NE(refusal([&] { check_prefix(broken); }).find("hash tag"), std::string::npos) << broken;
