@@ -31,6 +31,14 @@ TEST_F(PublishCommand, AFileAndStdinByADash) {
     EXPECT_EQ(ask({"count", "T"}), "5");
 }
 
+TEST_F(PublishCommand, BehindTwoDashesNothingIsAnOption) {
+    write_file("--in", numbered(2));
+    const auto ended = eventy({"publish", "--", "-T", "--in"});
+    EXPECT_EQ(ended.code, 0) << ended.err;
+    EXPECT_EQ(ask({"count", "--", "-T"}), "2");
+    EXPECT_EQ(eventy({"work", "--once", "--", "-T"}).code, 2) << "behind those of work stands its command";
+}
+
 TEST_F(PublishCommand, ThePayloadIsTheLineByteForByte) {
     const std::string line = "{ \"b\": 1.50, \"a\": 12345678901234567890123, \"a\": \"\\u00e9\xC3\xA9\"}\t";
     ask({"publish", "T"}, line + "\r\n\n   \n[1]");

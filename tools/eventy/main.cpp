@@ -19,7 +19,7 @@ constexpr const char* exit_codes =
     "  4  ended by a signal before it was done (publish, retry, discard)\n"
     "Each subcommand has its own --help with examples.";
 
-/// What stands behind "--" belongs to `work` and must not be read as options.
+/// What stands behind the "--" of `work` is a command and must not be read as options.
 std::vector<std::string> split(std::vector<std::string>& arguments, bool& found) {
     const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
     found = dashes != arguments.end();
@@ -58,8 +58,10 @@ int run(int argc, char** argv) {
 
     std::vector<std::string> arguments(argv + 1, argv + argc);
     CommandLine line{.app = app, .command = {}, .run = {}};
-    line.command = split(arguments, line.command_given);
     put_behind_subcommand(arguments);
+    if (!arguments.empty() && arguments.front() == "work") {
+        line.command = split(arguments, line.command_given);
+    }
     add_publish(line);
     add_work(line);
     add_get(line);
@@ -74,9 +76,6 @@ int run(int argc, char** argv) {
     try {
         std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
         app.parse(std::move(arguments));
-        if (line.command_given && !app.got_subcommand("work")) {
-            return usage_error(app, "only work takes a command behind --");
-        }
         const int code = line.run();
         flush_output();
         return code;
