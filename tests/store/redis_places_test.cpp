@@ -56,6 +56,21 @@ TEST_F(RedisPlaces, WhatWasDelayedIsDue) {
     }
 }
 
+/// As docs/operating-redis.md says: nothing shows that dead letters are missing, so it takes a hand.
+TEST_F(RedisPlaces, DeadLettersComeBackWithTheRecordOfTheGroup) {
+    const auto session = open();
+    publish(*session, 4);
+    const TakeReply taken = session->take(3);
+    session->settle(1, taken.epoch, Verdict::failed, "no stock");
+    session->settle(2, taken.epoch);
+    redis({"DEL", group().dead});
+    redis({"HDEL", keys().groups, "default"});
+    EXPECT_EQ(ids_of(session->take(10).events), std::vector<EventId>{4}) << "3 is still held, 1 and 2 are done";
+    EXPECT_EQ(ids_of(session->search_all({.status = EventStatus::error})), std::vector<EventId>{1});
+    EXPECT_EQ(session->retry({1}), std::vector<detail::ByHand>{detail::ByHand::done});
+    EXPECT_EQ(ids_of(session->take(10).events), std::vector<EventId>{1});
+}
+
 TEST_F(RedisPlaces, ManyComeBackInParts) {
     constexpr int many = 1700;
     const auto session = open();
