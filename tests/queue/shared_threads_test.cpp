@@ -1,4 +1,4 @@
-// Groups of one queue, and queues of one manager, share their handler threads.
+// Groups of one queue share its handler threads; and no event lies where no thread is for it.
 #include <semaphore>
 
 #include "queue/backends.hpp"
@@ -61,6 +61,29 @@ TEST_P(SharedThreads, AGroupTakesNoEventForAThreadThatAnotherOneUses) {
         ASSERT_EQ(quick.wait_for(i).size(), i);
         ASSERT_TRUE(eventually([&] { return queue.stats().groups["slow"].leased == 0; }));
     }
+}
+
+TEST_P(SharedThreads, WhatWasTakenAheadDoesNotLieBehindASlowHandler) {
+    constexpr EventId count = 2000, slow_one = 1500;
+    const auto busy = open({.concurrency = 1});
+    const auto idle = open({.concurrency = 1});
+    Seen<EventId> seen;
+    Signal blocked, go_on;
+    const auto ours = busy.subscribe([&](const QueueEvent<Order>& event) {
+        if (event.id == slow_one) {
+            blocked.set();
+            go_on.wait();
+        }
+        seen.add(event.id);
+    });
+    (void)busy.publish_all(std::vector<Order>(count / 2));
+    (void)busy.publish_all(std::vector<Order>(count / 2));
+    const bool is_blocked = blocked.wait();  // with some of the others in hand, or none
+    const auto theirs = idle.subscribe([&](const QueueEvent<Order>& event) { seen.add(event.id); });
+    const auto handled = seen.wait_for(count - 1).size();
+    go_on.set();
+    ASSERT_TRUE(is_blocked);
+    EXPECT_EQ(handled, static_cast<std::size_t>(count - 1));
 }
 
 }  // namespace
