@@ -192,6 +192,14 @@ bool Delivery::wants_wait() const {
     return active_ && !taking_ && !looking_ && window() > unfinished_ && !must_wait_for_held();
 }
 
+bool Delivery::wants_thread() const {
+    if (!active_ || taking_ || busy_elsewhere_ == 0 || must_wait_for_held()) {
+        return false;
+    }
+    // With work lying ready it gets its turns by that.
+    return threads() == 0 || (looking_ && unfinished_ <= threads() && window() - unfinished_ < 1);
+}
+
 std::vector<Lease> Delivery::next_renewal(SteadyTime now) {
     std::vector<Lease> leases;
     const auto due = [&](const auto& entry) { return now - entry.second.renewed >= settings_.lease / 3; };

@@ -55,7 +55,7 @@ public:
     /// A handler runs on though its event is settled or lost: its thread is not free for another one.
     void lingering() { ++lingering_; }
     void lingering_ended() { --lingering_; }
-    /// So many of the threads run what is not this worker's.
+    /// So many of the threads run what is not this worker's, or are kept for that.
     void busy_elsewhere(int threads) { busy_elsewhere_ = threads; }
     /// A delayed event is due then, by our own clock.
     void due_at(SteadyTime);
@@ -67,6 +67,8 @@ public:
     int next_take();
     /// Whether the worker should wait for a marker: idle, with room for more.
     bool wants_wait() const;
+    /// Whether the worker should ask for one of the threads that others use: it would take for it, or wait.
+    bool wants_thread() const;
     /// All that is held, when any of it is due for renewal. After a non-empty answer, `renewed` or `renewal_failed`.
     std::vector<Lease> next_renewal(SteadyTime now);
     /// When to ask that again if nothing happens before: a third of the lease after each renewal.

@@ -4,16 +4,16 @@
 
 namespace eventy::detail {
 
-HandlerPool::HandlerPool(int size) : size_(size), shared_(std::make_shared<Shared>()) {}
+HandlerPool::HandlerPool(int size) : size_(size), shared_(std::make_shared<Shared>(size)) {}
 
 HandlerPool::~HandlerPool() {
-    std::deque<Item> dropped;
-    std::vector<Listener> deaf;
+    std::map<Owner, std::deque<Work>> dropped;
+    std::map<Owner, std::function<void()>> deaf;
     {
         const std::lock_guard lock(shared_->mutex);
         shared_->stopping = true;
         dropped.swap(shared_->waiting);
-        deaf.swap(shared_->listeners);
+        deaf.swap(shared_->asking);
     }
     shared_->changed.notify_all();
     for (auto& thread : threads_) {
@@ -25,6 +25,26 @@ HandlerPool::~HandlerPool() {
     }
 }
 
+std::vector<std::function<void()>> HandlerPool::Shared::take_told() {
+    std::vector<std::function<void()>> all;
+    for (const Owner owner : shares.take_told()) {
+        if (auto one = asking.extract(owner)) {
+            all.push_back(std::move(one.mapped()));
+        }
+    }
+    return all;
+}
+
+HandlerPool::Work HandlerPool::Shared::take_work(Owner owner) {
+    const auto entry = waiting.find(owner);
+    Work work = std::move(entry->second.front());
+    entry->second.pop_front();
+    if (entry->second.empty()) {
+        waiting.erase(entry);
+    }
+    return work;
+}
+
 void HandlerPool::submit(Owner owner, std::vector<Work> work) {
     const std::size_t count = work.size();
     {
@@ -32,8 +52,10 @@ void HandlerPool::submit(Owner owner, std::vector<Work> work) {
         while (threads_.size() < static_cast<std::size_t>(size_)) {
             threads_.emplace_back([shared = shared_] { serve(shared); });
         }
-        for (Work& one : work) {
-            shared_->waiting.push_back({owner, std::move(one)});
+        if (count > 0) {
+            auto& line = shared_->waiting[owner];
+            line.insert(line.end(), std::make_move_iterator(work.begin()), std::make_move_iterator(work.end()));
+            shared_->shares.submitted(owner, static_cast<int>(count));
         }
     }
     if (count == 1) {
@@ -43,63 +65,73 @@ void HandlerPool::submit(Owner owner, std::vector<Work> work) {
     }
 }
 
-int HandlerPool::Shared::busy_with_others(Owner owner) const {
-    const auto own = running.find(owner);
-    return all_running - (own == running.end() ? 0 : own->second);
-}
-
-std::vector<HandlerPool::Listener> HandlerPool::Shared::take_satisfied() {
-    std::vector<Listener> satisfied;
-    std::vector<Listener> others;
-    for (Listener& one : listeners) {
-        (busy_with_others(one.owner) < one.busy ? satisfied : others).push_back(std::move(one));
-    }
-    listeners.swap(others);
-    return satisfied;
-}
-
-int HandlerPool::busy_with_others(Owner owner) const {
+int HandlerPool::used_by_others(Owner owner) const {
     const std::lock_guard lock(shared_->mutex);
-    return shared_->busy_with_others(owner);
+    return shared_->shares.used_by_others(owner);
 }
 
-void HandlerPool::when_less_busy(Owner owner, int busy, std::function<void()> told) {
+template <class Change>
+void HandlerPool::change(Change change) {
+    std::vector<std::function<void()>> told;
     {
         const std::lock_guard lock(shared_->mutex);
-        if (shared_->busy_with_others(owner) >= busy) {
-            shared_->listeners.push_back({owner, busy, std::move(told)});
-            return;
+        if (change(*shared_)) {
+            shared_->changed.notify_all();
         }
+        told = shared_->take_told();
     }
-    told();
+    for (const auto& one : told) {
+        one();
+    }
+}
+
+void HandlerPool::keep(Owner owner, int most) {
+    const std::lock_guard lock(shared_->mutex);
+    shared_->shares.keep(owner, most);
+}
+
+void HandlerPool::ask(Owner owner, int used_by_others, std::function<void()> told) {
+    change([&](Shared& shared) {
+        shared.asking.insert_or_assign(owner, std::move(told));
+        shared.shares.ask(owner, used_by_others);
+        return false;
+    });
+}
+
+void HandlerPool::release(Owner owner) {
+    change([owner](Shared& shared) { return shared.shares.release(owner); });
+}
+
+void HandlerPool::leave(Owner owner) {
+    std::map<Owner, std::function<void()>>::node_type deaf;
+    change([&](Shared& shared) {
+        deaf = shared.asking.extract(owner);
+        return shared.shares.leave(owner);
+    });
 }
 
 void HandlerPool::serve(const std::shared_ptr<Shared>& shared) {
     std::unique_lock lock(shared->mutex);
-    for (;;) {
-        shared->changed.wait(lock, [&] { return shared->stopping || !shared->waiting.empty(); });
-        if (shared->stopping) {
-            return;
+    while (!shared->stopping) {
+        const auto owner = shared->shares.begin();
+        auto told = shared->take_told();
+        if (!owner && told.empty()) {
+            shared->changed.wait(lock);
+            continue;
         }
-        Item item = std::move(shared->waiting.front());
-        shared->waiting.pop_front();
-        ++shared->running[item.owner];
-        ++shared->all_running;
+        Work work = owner ? shared->take_work(*owner) : nullptr;
         lock.unlock();
-        item.work();
-        item.work = nullptr;  // what it held may be destroyed now, outside the lock
-        lock.lock();
-        --shared->all_running;
-        if (--shared->running[item.owner] == 0) {
-            shared->running.erase(item.owner);
+        for (const auto& one : told) {
+            one();
         }
-        if (!shared->listeners.empty()) {
-            const auto satisfied = shared->take_satisfied();
-            lock.unlock();
-            for (const Listener& one : satisfied) {
-                one.told();
-            }
-            lock.lock();
+        told.clear();
+        if (work) {
+            work();
+            work = nullptr;  // what it held may be destroyed now, outside the lock
+        }
+        lock.lock();
+        if (owner) {
+            shared->shares.ended(*owner);
         }
     }
 }

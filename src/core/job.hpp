@@ -54,6 +54,8 @@ public:
 
     /// Whether it had not begun; then it never will.
     bool cancel();
+    /// Neither begun nor cancelled.
+    bool waits() const { return state_ == State::waiting; }
     /// The lease is lost, or the time for closing is up.
     void request_stop() { stop_.request_stop(); }
     void set_lease_until(std::chrono::steady_clock::time_point);

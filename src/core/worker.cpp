@@ -1,7 +1,6 @@
 #include "core/worker.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "base/io_thread.hpp"
@@ -15,7 +14,6 @@ namespace {
 constexpr auto look_interval = std::chrono::seconds(1);
 // Two looks may be missed before a subscriber counts as gone.
 constexpr auto subscriber_ttl = milliseconds(3500);
-constexpr auto longest_wait_in_hand = milliseconds(500);
 constexpr int most_events_a_take = 1000;
 constexpr std::int64_t most_bytes_a_take = std::int64_t{16} * 1024 * 1024;
 
@@ -37,7 +35,10 @@ Worker::Worker(std::shared_ptr<QueueContext> context, std::string group, const v
       upkeep_timer_(context_->backend->io().context()),
       renewal_timer_(context_->backend->io().context()),
       handler_timer_(context_->backend->io().context()),
-      due_timer_(context_->backend->io().context()) {}
+      due_timer_(context_->backend->io().context()),
+      hand_timer_(context_->backend->io().context()) {}
+
+Worker::~Worker() { context_->pool->leave(this); }
 
 // -- subscriptions ---------------------------------------------------------------------------------------------------
 
@@ -80,7 +81,8 @@ void Worker::pump() {
     if (!context_->store) {
         return;
     }
-    look_at_pool();
+    const int used_by_others = context_->pool->used_by_others(this);
+    delivery_.busy_elsewhere(used_by_others);
     if (const int count = delivery_.next_take(); count > 0) {
         take(count);
     }
@@ -88,29 +90,12 @@ void Worker::pump() {
         send_settlements(std::move(batch));
     }
     follow_wait();
+    ask_for_thread(used_by_others);
     arm_renewal_timer();
     arm_handler_timer();
     arm_due_timer();
+    arm_hand_timer();
     tell_progress_of_stop();
-}
-
-/// Other queues and groups may share the threads: what is taken while none is free would lie here while another process
-/// is idle.
-void Worker::look_at_pool() {
-    const int busy = context_->pool->busy_with_others(this);
-    delivery_.busy_elsewhere(busy);
-    if (waits_for_thread_ || busy == 0 || !delivery_.active() || delivery_.threads() > 0) {
-        return;
-    }
-    waits_for_thread_ = true;
-    context_->pool->when_less_busy(this, busy, [weak = weak_from_this()] {
-        if (const auto self = weak.lock()) {
-            self->context_->backend->io().post([self] {
-                self->waits_for_thread_ = false;
-                self->pump();
-            });
-        }
-    });
 }
 
 void Worker::follow_wait() {
@@ -162,6 +147,8 @@ void Worker::log_failure(const char* doing, const Failure& failure) {
 
 void Worker::take(int count) {
     const auto sent = std::chrono::steady_clock::now();
+    take_sent_ = sent;
+    context_->pool->keep(this, count);
     context_->store->take({.group = group_,
                            .max = std::min(count, most_events_a_take),
                            .max_bytes = most_bytes_a_take,
@@ -211,41 +198,6 @@ void Worker::on_taken(SteadyTime sent, TakeReply reply) {
     } else {
         hand_back_unstarted();
     }
-}
-
-void Worker::submit(const std::vector<std::shared_ptr<Job>>& jobs) {
-    std::vector<HandlerPool::Work> work;
-    work.reserve(jobs.size());
-    for (const auto& job : jobs) {
-        work.emplace_back([job] { job->run(); });
-    }
-    if (!work.empty()) {
-        context_->pool->submit(this, std::move(work));
-    }
-}
-
-void Worker::hand_back_unstarted(SteadyTime made_before) {
-    const auto now = std::chrono::steady_clock::now();
-    std::vector<Lease> unstarted;
-    for (const auto& [lease, job] : jobs_) {
-        if (job->made() < made_before && job->cancel()) {
-            unstarted.push_back(job->lease());
-        }
-    }
-    for (const auto& lease : unstarted) {
-        settle({.lease = lease, .verdict = Verdict::handed_back, .error = {}, .started = now, .finished = now});
-    }
-}
-
-/// After quick events came a slow one: what was taken ahead lies behind it, and another worker may be idle.
-void Worker::hand_back_what_waits_too_long() {
-    const auto now = std::chrono::steady_clock::now();
-    for (const auto& [lease, job] : jobs_) {
-        if (const auto started = job->started()) {
-            delivery_.still_running(now - *started);
-        }
-    }
-    hand_back_unstarted(now - longest_wait_in_hand);
 }
 
 // -- what the handlers say -------------------------------------------------------------------------------------------
@@ -413,7 +365,8 @@ void Worker::on_looked(const UpkeepReply& found) {
 void Worker::arm_upkeep_timer() {
     ring_at(upkeep_timer_, std::chrono::steady_clock::now() + look_interval, [](Worker& self) {
         self.delivery_.tick(std::chrono::steady_clock::now());
-        self.hand_back_what_waits_too_long();
+        self.note_slow_handlers();
+        self.release_threads_of_a_slow_take();
         for (auto& finished : std::exchange(self.to_retry_, {})) {
             const std::size_t bytes = finished.error.size() + 64;
             self.settlements_.add(std::move(finished), 1, bytes);
@@ -433,6 +386,7 @@ void Worker::stop(std::function<void()> handlers_ended, std::function<void()> dr
     on_handlers_ended_ = std::move(handlers_ended);
     on_drained_ = std::move(drained);
     delivery_.stop();
+    context_->pool->leave(this);
     hand_back_unstarted();
     forget_subscribers(subscribers_.end_all());
     pump();
@@ -454,6 +408,7 @@ void Worker::tell_progress_of_stop() {
         renewal_timer_.cancel();
         handler_timer_.cancel();
         due_timer_.cancel();
+        hand_timer_.cancel();
         std::exchange(on_drained_, nullptr)();
     }
 }

@@ -1,6 +1,7 @@
 // The worker of one group in this process: takes events, has them run, settles them, keeps their leases.
 #pragma once
 #include <boost/asio/steady_timer.hpp>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -24,6 +25,9 @@ class Worker final : public JobHost, public std::enable_shared_from_this<Worker>
 public:
     /// From any thread. `queue` stands for the queue in RunningScope.
     Worker(std::shared_ptr<QueueContext>, std::string group, const void* queue);
+    ~Worker() override;
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
 
     /// From any thread; `subscriptions_changed` must follow on the I/O thread.
     void add(std::shared_ptr<SubscriptionState> subscription, SubscriberInfo info) {
@@ -66,13 +70,15 @@ private:
     static LeaseKey key(Lease lease) { return {lease.id, lease.epoch}; }
 
     void pump();
-    void look_at_pool();
+    void ask_for_thread(int used_by_others);
+    void release_threads_of_a_slow_take();
     void pass_on_unless_taking();
     void take(int count);
     void on_taken(SteadyTime sent, TakeReply);
     void submit(const std::vector<std::shared_ptr<Job>>&);
-    void hand_back_unstarted(SteadyTime made_before = SteadyTime::max());
-    void hand_back_what_waits_too_long();
+    void hand_back_unstarted(SteadyTime made_until = SteadyTime::max());
+    void arm_hand_timer();
+    void note_slow_handlers();
     void on_reports();
     void settle(Finished);
     void send_settlements(std::vector<Finished>);
@@ -106,12 +112,14 @@ private:
     Delivery delivery_;
     std::map<LeaseKey, std::shared_ptr<Job>> jobs_;  // taken and not reported yet
     std::map<LeaseKey, std::shared_ptr<Job>> deferred_;
+    std::deque<std::shared_ptr<Job>> in_hand_;  // in the order of their takes; those in front wait for a thread
     std::set<std::shared_ptr<Job>> lingering_;  // their events are settled or lost, and their handlers still run
     GroupCommit<Finished> settlements_;
     std::vector<Finished> to_retry_;
-    boost::asio::steady_timer upkeep_timer_, renewal_timer_, handler_timer_, due_timer_;
-    bool upkeep_running_ = false, renewal_timer_set_ = false, handler_timer_set_ = false, waiting_ = false,
-         waits_for_thread_ = false, stopped_ = false;
+    boost::asio::steady_timer upkeep_timer_, renewal_timer_, handler_timer_, due_timer_, hand_timer_;
+    bool upkeep_running_ = false, renewal_timer_set_ = false, handler_timer_set_ = false, hand_timer_set_ = false,
+         waiting_ = false, asks_for_thread_ = false, stopped_ = false;
+    SteadyTime take_sent_{};
     std::optional<SteadyTime> due_timer_at_;
     std::int64_t leases_revoked_ = 0;  // of all workers, when we last looked
     int removals_ = 0;                 // of subscribers, on their way

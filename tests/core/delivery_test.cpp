@@ -367,6 +367,28 @@ TEST_F(DeliveryTest, ThreadsThatOthersUseAreNoRoom) {
     EXPECT_GT(delivery_.next_take(), 0);
 }
 
+TEST_F(DeliveryTest, AsksForAThreadThatOthersUseWhenItWouldTakeForIt) {
+    delivery_.start();
+    delivery_.busy_elsewhere(2);
+    EXPECT_EQ(delivery_.next_take(), 2);
+    EXPECT_FALSE(delivery_.wants_thread()) << "not while a take is on its way";
+    delivery_.taken(at(0s), leases(1, 1), true);
+    EXPECT_FALSE(delivery_.wants_thread()) << "it has one";
+    EXPECT_EQ(delivery_.next_take(), 1);
+    delivery_.taken(at(0s), leases(2, 1), true);
+    EXPECT_TRUE(delivery_.wants_thread());
+    delivery_.busy_elsewhere(0);
+    EXPECT_FALSE(delivery_.wants_thread()) << "others use none";
+    EXPECT_EQ(delivery_.next_take(), 2);
+    delivery_.busy_elsewhere(2);
+    delivery_.taken(at(0s), {}, false);
+    EXPECT_FALSE(delivery_.wants_thread()) << "nothing is there to be taken";
+    delivery_.busy_elsewhere(4);
+    EXPECT_TRUE(delivery_.wants_thread()) << "without a thread it does not wait for what comes";
+    delivery_.stop();
+    EXPECT_FALSE(delivery_.wants_thread());
+}
+
 TEST_F(DeliveryTest, AThreadThatAHandlerDoesNotGiveBackIsNoRoom) {
     delivery_.start();
     for (int i = 0; i < 4; ++i) {

@@ -70,32 +70,69 @@ TEST(HandlerPool, ItsEndWaitsForWhatRunsAndDropsTheRest) {
     (void)second_ran;
 }
 
-TEST(HandlerPool, TellsHowManyThreadsOthersUse) {
+TEST(HandlerPool, KeepsAThreadForWhoAsksAsSoonAsOneIsLeft) {
     const int mine = 0;
     const int theirs = 0;
     std::promise<void> started;
     std::promise<void> go_on;
     std::promise<void> told;
-    HandlerPool pool(2);
-    EXPECT_EQ(pool.busy_with_others(&mine), 0);
+    std::promise<void> ran;
+    std::atomic<bool> theirs_ran{false};
+    HandlerPool pool(1);
+    EXPECT_EQ(pool.used_by_others(&mine), 0);
     std::vector<HandlerPool::Work> work;
     work.emplace_back([&] {
         started.set_value();
         go_on.get_future().wait();
     });
+    work.emplace_back([&] { theirs_ran = true; });
     pool.submit(&theirs, std::move(work));
     started.get_future().wait();
-    EXPECT_EQ(pool.busy_with_others(&mine), 1);
-    EXPECT_EQ(pool.busy_with_others(&theirs), 0);
-    bool at_once = false;
-    pool.when_less_busy(&mine, 2, [&] { at_once = true; });
-    EXPECT_TRUE(at_once) << "it is so already";
-    pool.when_less_busy(&mine, 1, [&] { told.set_value(); });
+    EXPECT_EQ(pool.used_by_others(&mine), 1);
+    EXPECT_EQ(pool.used_by_others(&theirs), 0);
+    pool.ask(&mine, 1, [&] { told.set_value(); });
     const auto is_told = told.get_future();
     EXPECT_EQ(is_told.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
     go_on.set_value();
-    EXPECT_EQ(is_told.wait_for(std::chrono::seconds(60)), std::future_status::ready);
-    EXPECT_EQ(pool.busy_with_others(&mine), 0);
+    ASSERT_EQ(is_told.wait_for(std::chrono::seconds(60)), std::future_status::ready);
+    EXPECT_EQ(pool.used_by_others(&mine), 0) << "though others have work";
+    EXPECT_EQ(pool.used_by_others(&theirs), 1);
+    EXPECT_FALSE(theirs_ran);
+    std::vector<HandlerPool::Work> own;
+    own.emplace_back([&] { ran.set_value(); });
+    pool.submit(&mine, std::move(own));
+    EXPECT_EQ(ran.get_future().wait_for(std::chrono::seconds(60)), std::future_status::ready);
+}
+
+TEST(HandlerPool, WhatIsReleasedRunsOthersWork) {
+    const int mine = 0;
+    const int theirs = 0;
+    std::promise<void> ran;
+    HandlerPool pool(2);
+    pool.keep(&mine, 5);
+    EXPECT_EQ(pool.used_by_others(&theirs), 2);
+    std::vector<HandlerPool::Work> work;
+    work.emplace_back([&] { ran.set_value(); });
+    pool.submit(&theirs, std::move(work));
+    auto has_run = ran.get_future();
+    EXPECT_EQ(has_run.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
+    pool.release(&mine);
+    EXPECT_EQ(has_run.wait_for(std::chrono::seconds(60)), std::future_status::ready);
+}
+
+TEST(HandlerPool, WhoLeavesIsToldNothing) {
+    const int mine = 0;
+    const int theirs = 0;
+    bool told = false;
+    HandlerPool pool(1);
+    pool.keep(&theirs, 1);
+    pool.ask(&mine, 1, [&] { told = true; });
+    pool.leave(&mine);
+    pool.leave(&theirs);
+    EXPECT_EQ(pool.used_by_others(&mine), 0);
+    EXPECT_FALSE(told);
+    pool.ask(&mine, 1, [&] { told = true; });
+    EXPECT_TRUE(told) << "one is idle";
 }
 
 TEST(HandlerPool, CanEndOnItsOwnThread) {

@@ -73,6 +73,10 @@ protected:
     StoredFailure lost_lease(Micros ms, const std::string& who) {
         return {.at = by_redis(ms), .lost_lease = true, .worker = "id-of-" + who};
     }
+    /// Of a worker that is known by its process only, because it never began anything.
+    StoredFailure lost_lease_of_process(Micros ms, int process) {
+        return {.at = by_redis(ms), .lost_lease = true, .worker = "a-host-" + std::to_string(process) + "-1f"};
+    }
     /// Without the run of event 2 that follows w1.1's death.
     void remove_runs_of(const std::string& who) {
         std::erase_if(evidence_.records, [&](const Record& r) { return r.who == who && !r.token.empty(); });

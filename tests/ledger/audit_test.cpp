@@ -68,13 +68,21 @@ TEST_F(AuditTest, AnEventWhoseAttemptsAreUsedUpMayBeGivenUp) {
 TEST_F(AuditTest, LostLeasesOfWorkersThatNothingHappenedToGiveNothingUp) {
     publish(20, "p1-3", 3);
     stored(3, {.token = "p1-3", .status = "ERROR", .places = {"dead"}});
-    // Who is not known to have begun anything died before that.
-    redis().events[3].failures = {lost_lease(2000, "x"), lost_lease(4000, "y"), lost_lease(6000, "w2.1")};
+    // Two that died before they began anything.
+    at(10, "w8.1", What::spawned, "808");
+    at(2600, "w8.1", What::killed);
+    at(10, "w9.1", What::spawned, "909");
+    at(4600, "w9.1", What::killed);
+    const auto of_w8 = lost_lease_of_process(4500, 808);
+    const auto of_w9 = lost_lease_of_process(6500, 909);
+    redis().events[3].failures = {of_w8, of_w9, lost_lease(8500, "w2.1")};
     expect_broken(Must::nothing_lost);
-    redis().events[3].failures = {lost_lease(2000, "x"), lost_lease(4000, "y"), lost_lease(6000, "w1.1")};
-    expect_broken(Must::nothing_lost);  // it had died long before it could have taken it, at 4000
-    redis().events[3].failures = {lost_lease(2500, "w1.1"), lost_lease(4500, "x"), lost_lease(6500, "y")};
+    redis().events[3].failures = {of_w8, of_w9, lost_lease(8500, "w1.1")};
+    expect_broken(Must::nothing_lost);  // it had died long before it could have taken it, at 6500
+    redis().events[3].failures = {lost_lease(2500, "w1.1"), of_w8, of_w9};
     expect_all_well();
+    redis().events[3].failures = {lost_lease(2500, "w1.1"), of_w8, lost_lease_of_process(6500, 77)};
+    expect_broken(Must::nothing_lost);  // nobody knows that one
 }
 
 TEST_F(AuditTest, TroubleAtAnotherTimeExplainsNoLostLease) {

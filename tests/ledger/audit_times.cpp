@@ -72,8 +72,8 @@ private:
     void first_start(const Run& run, Micros published, Micros one_before_it_began) {
         const Micros free = timeline_.somebody_free_since(published, run.began, run.in_danger);
         const Micros since = std::max(free, one_before_it_began);
-        // Who takes ahead of his handlers and dies loses a lease of what he never began.
-        const auto lost = std::min<Micros>(run.lost_before * micros(evidence_.terms.lease), run.began - since);
+        // Who takes it and dies before he begins it loses a lease's time of it.
+        const auto lost = std::min<Micros>(run.explained * micros(evidence_.terms.lease), run.began - since);
         const Micros time = run.began - since - lost;
         verdict_.first_start.add(time, run.began - published);
         if (time > micros(evidence_.terms.lease) + second + slack_) {
@@ -105,8 +105,9 @@ private:
         // One that is in danger needs a worker that holds nothing.
         const Micros since = timeline_.somebody_free_since(died, next->began, next->in_danger);
         // Another took it in time and lost that lease before it began it.
-        const auto lost = std::min((leases_lost(*next, died) - 1) * micros(evidence_.terms.lease), next->began - since);
-        const Micros time = next->began - since - std::max<Micros>(lost, 0);
+        const auto lost =
+            std::min(lost_meanwhile(run, *next, died) * micros(evidence_.terms.lease), next->began - since);
+        const Micros time = next->began - since - lost;
         verdict_.after_death.add(time, next->began - died);
         if (time > micros(evidence_.terms.lease) + second + slack_) {
             verdict_.findings.push_back({.must = Must::death_in_time,
@@ -121,15 +122,16 @@ private:
         }
     }
 
-    /// From then on until it was taken for this run.
-    int leases_lost(const Run& run, Micros from) const {
-        const auto event = evidence_.stored.events.find(run.id);
+    /// How many others took it after the death and lost that lease before they began it, because they died or were in
+    /// trouble as well. What else it was lost for is no excuse.
+    int lost_meanwhile(const Run& of_the_dead, const Run& next, Micros died) const {
+        const auto event = evidence_.stored.events.find(next.id);
         if (event == evidence_.stored.events.end()) {
             return 0;
         }
-        const auto& failures = event->second.failures;
-        return static_cast<int>(std::count_if(failures.begin(), failures.end(), [&](const StoredFailure& failure) {
-            return failure.lost_lease && failure.at <= run.epoch && timeline_.by_ledger(failure.at) > from;
+        const auto leases = timeline_.lost_leases(next.token, event->second.failures, next.epoch);
+        return static_cast<int>(std::count_if(leases.begin(), leases.end(), [&](const Timeline::LostLease& lease) {
+            return lease.known > died && lease.worker_id != of_the_dead.worker_id && lease.began;
         }));
     }
 

@@ -12,16 +12,27 @@ TEST_F(AuditTest, AnEventOfADeadWorkerThatBeginsTooLateIsFound) {
     expect_all_well();
 }
 
-TEST_F(AuditTest, OneThatTookItAndLostItBeforeItBeganExplainsItsLease) {
+TEST_F(AuditTest, OneThatTookItAndDiedBeforeItBeganExplainsItsLease) {
     remove_runs_of("w2.1");
     start(4400, "w2.1", 2, by_redis(4400));  // 4.1 s after the death
     end(4410, "w2.1", 2, by_redis(4400), "ok");
     redis().events[2].failures = {lost_lease(4400, "w1.1")};
     expect_broken(Must::death_in_time);
-    redis().events[2].failures = {lost_lease(2350, "w1.1"), lost_lease(4400, "x")};
+    redis().events[2].failures = {lost_lease(2350, "w1.1"), lost_lease_of_process(4400, 303)};
+    expect_broken(Must::death_in_time);  // nobody knows who that was
+    at(10, "w3.1", What::spawned, "303");
+    expect_broken(Must::death_in_time);  // nothing happened to it
+    at(2000, "w3.1", What::stopped);
+    at(2600, "w3.1", What::continued);
+    expect_broken(Must::death_in_time);  // that costs no lease
+    at(2370, "w3.1", What::killed);
     expect_all_well();
     EXPECT_EQ(judge().after_death.time, 2100 * 1000);
     EXPECT_EQ(judge().after_death.raw, 4100 * 1000);
+    for (auto& record : evidence_.records) {
+        record.at += record.who == "w3.1" && record.what == What::killed ? 3 * second : 0;
+    }
+    expect_broken(Must::death_in_time);  // it died when it had lost it already
 }
 
 TEST_F(AuditTest, ItIsMeasuredFromTheFirstFreeWorker) {
@@ -151,10 +162,13 @@ TEST_F(AuditTest, AnEventThatNobodyBeginsInTimeIsFound) {
     }
     expect_broken(Must::start_in_time);
     // A worker that took it and died before it began it explains one lease.
-    redis().events[3].failures = {lost_lease(7800, "x")};
+    redis().events[3].failures = {lost_lease_of_process(7800, 303)};
     for (auto& record : evidence_.records) {
         record.epoch = record.token == "p1-3" && record.epoch > 0 ? by_redis(8100) : record.epoch;
     }
+    at(10, "w3.1", What::spawned, "303");
+    expect_broken(Must::start_in_time);  // nothing happened to it
+    at(5800, "w3.1", What::killed);
     expect_all_well();
     EXPECT_EQ(judge().first_start.raw, 3100 * 1000 - 500);
 }
@@ -178,7 +192,7 @@ TEST_F(AuditTest, AnEventWaitsForThoseBeforeIt) {
     expect_broken(Must::start_in_time);
 }
 
-TEST_F(AuditTest, ThreadsThatAnotherGroupLeavesForAMomentAreNone) {
+TEST_F(AuditTest, ThreadsThatAnotherGroupLeavesForAMomentAreFree) {
     publish(5000, "p1-3", 3);
     start(8900, "w2.1", 3, by_redis(8900));
     end(8910, "w2.1", 3, by_redis(8900), "ok");
@@ -201,9 +215,9 @@ TEST_F(AuditTest, ThreadsThatAnotherGroupLeavesForAMomentAreNone) {
             }
         }
     };
-    occupy(30);
+    occupy(0);
     expect_all_well();
-    occupy(70);
+    occupy(1);
     expect_broken(Must::start_in_time);
 }
 

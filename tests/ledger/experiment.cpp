@@ -6,6 +6,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -31,6 +32,25 @@ constexpr auto step = 5ms;
 constexpr auto longest_end = 120s;
 volatile std::sig_atomic_t interrupted = 0;
 
+std::vector<Place> places_of(const std::string& server) {
+    std::vector<Place> all;
+    for (const auto& group : groups) {
+        all.push_back({server, std::string(group.type), std::string(group.group)});
+    }
+    return all;
+}
+
+std::string append_only_file(const std::string& folder, const std::string& server) {
+    return folder + '/' + server + ".aof";
+}
+
+void read_home(RedisUnderTest& redis, const std::string& name, Evidence& evidence) {
+    const auto settles = read_settles(redis.file());
+    for (const auto& place : places_of(name)) {
+        evidence.stored[place] = read_stored_state(redis.server(), settles, place);
+    }
+}
+
 class Experiment {
 public:
     Experiment(const Options& options, std::string folder)
@@ -54,6 +74,22 @@ public:
         std::signal(SIGINT, [](int) { interrupted = 1; });
         std::signal(SIGTERM, [](int) { interrupted = 1; });
         set_logger([](LogLevel, std::string_view) {});  // the feeder loses its connections all the time
+        try {
+            happen();
+        } catch (...) {
+            keep_files();
+            throw;
+        }
+        keep_files();
+        Evidence evidence{.records = read_ledger(folder_), .stored = {}, .terms = options_.terms};
+        for (const auto& home : homes_) {
+            read_home(home->redis, home->name, evidence);
+        }
+        return evidence;
+    }
+
+private:
+    void happen() {
         start_all();
         for (const auto& fault : plan_) {
             live_until([&] { return Clock::now() >= begin_ + fault.at + delay_; });
@@ -61,17 +97,14 @@ public:
         }
         live_until([&] { return Clock::now() >= begin_ + std::chrono::seconds(options_.seconds) + delay_; });
         finish();
-        Evidence evidence{.records = read_ledger(folder_), .stored = {}, .terms = options_.terms};
-        for (const auto& home : homes_) {
-            const auto settles = read_settles(home->redis.file());
-            for (const auto& place : home->places()) {
-                evidence.stored[place] = read_stored_state(home->redis.server(), settles, place);
-            }
-        }
-        return evidence;
     }
 
-private:
+    void keep_files() const {
+        for (const auto& home : homes_) {
+            home->redis.keep_file(append_only_file(folder_, home->name));
+        }
+    }
+
     /// A server, and what the experiment has there.
     struct Home {
         Home(const Options& options, std::string its_name, const std::string& folder)
@@ -79,13 +112,7 @@ private:
               redis(options.everysec),
               feeder(name, redis.server().port(), options.workers, folder) {}
 
-        std::vector<Place> places() const {
-            std::vector<Place> all;
-            for (const auto& group : groups) {
-                all.push_back({name, std::string(group.type), std::string(group.group)});
-            }
-            return all;
-        }
+        std::vector<Place> places() const { return places_of(name); }
 
         std::string name;
         RedisUnderTest redis;
@@ -313,5 +340,15 @@ private:
 }  // namespace
 
 Evidence run_experiment(const Options& options, const std::string& folder) { return Experiment(options, folder).run(); }
+
+Evidence read_kept(const Options& options, const std::string& folder) {
+    Evidence evidence{.records = read_ledger(folder), .stored = {}, .terms = options.terms};
+    for (int i = 1; std::filesystem::exists(append_only_file(folder, name_of_server(i))); ++i) {
+        RedisUnderTest redis(options.everysec);
+        redis.load_file(append_only_file(folder, name_of_server(i)));
+        read_home(redis, name_of_server(i), evidence);
+    }
+    return evidence;
+}
 
 }  // namespace eventy::ledger

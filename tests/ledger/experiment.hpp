@@ -8,7 +8,12 @@
 namespace eventy::ledger {
 
 /// Takes as long as the options say and until everything is processed, at most 2 minutes more. The ledger's files are
-/// in `folder`. Throws std::exception when the experiment itself fails, or was interrupted.
+/// in `folder`, in the end with the append-only file of each Redis: r1.aof ... Throws std::exception when the
+/// experiment itself fails, or was interrupted.
 Evidence run_experiment(const Options&, const std::string& folder);
+
+/// The same evidence again, from the files of a run that was made with these terms; Redis still knows all of it as long
+/// as no event's TTL is over, a day. Throws std::exception.
+Evidence read_kept(const Options&, const std::string& folder);
 
 }  // namespace eventy::ledger

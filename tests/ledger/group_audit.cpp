@@ -117,7 +117,7 @@ private:
         }
         const auto leases = timeline_.lost_leases(event.token, event.failures);
         const auto lost =
-            std::count_if(leases.begin(), leases.end(), [](const auto& began) { return began.has_value(); });
+            std::count_if(leases.begin(), leases.end(), [](const auto& one) { return one.began.has_value(); });
         if (lost < terms_.max_lost_leases) {
             find(Must::nothing_lost, event.token,
                  "event " + std::to_string(id) + " is ERROR (" + event.error + ") after " + std::to_string(failed) +

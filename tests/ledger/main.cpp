@@ -35,6 +35,22 @@ std::string make_folder() {
     return name;
 }
 
+/// Whether every must holds.
+bool tell(const Evidence& evidence, const Options& options) {
+    const Verdict verdict = audit(evidence);
+    std::printf("%s", make_table(verdict, options.terms).c_str());
+    if (!verdict.findings.empty()) {
+        std::printf("%s", tell_findings(verdict, evidence).c_str());
+        std::printf("\nThe choices again: eventy_ledger %s\n", to_command_line(options).c_str());
+    }
+    return verdict.findings.empty();
+}
+
+int tell_result(bool holds) {
+    std::printf("\n%s\n", holds ? "Every must holds." : "A must is broken.");
+    return holds ? 0 : 1;
+}
+
 int run_and_report(const Options& options) {
     const std::string folder = make_folder();
     std::printf("ledger: %s\n", to_command_line(options).c_str());
@@ -43,23 +59,17 @@ int run_and_report(const Options& options) {
     try {
         evidence = run_experiment(options, folder);
     } catch (...) {
-        std::fprintf(stderr, "The ledger's files are in %s\n", folder.c_str());
+        std::fprintf(stderr, "The ledger's files, and Redis's, are in %s\n", folder.c_str());
         throw;
     }
-    const Verdict verdict = audit(evidence);
-    const bool holds = verdict.findings.empty();
-    std::printf("%s", make_table(verdict, options.terms).c_str());
-    if (!holds) {
-        std::printf("%s", tell_findings(verdict, evidence).c_str());
-        std::printf("\nThe choices again: eventy_ledger %s\n", to_command_line(options).c_str());
-    }
+    const bool holds = tell(evidence, options);
     if (holds && !options.keep) {
         std::filesystem::remove_all(folder);
     } else {
-        std::printf("The ledger's files are in %s\n", folder.c_str());
+        std::printf("The ledger's files, and Redis's (r1.aof ...), are in %s; judge them again: --judge %s\n",
+                    folder.c_str(), folder.c_str());
     }
-    std::printf("\n%s\n", holds ? "Every must holds." : "A must is broken.");
-    return holds ? 0 : 1;
+    return tell_result(holds);
 }
 
 }  // namespace
@@ -76,6 +86,9 @@ int main(int argc, char** argv) {
         if (options.plan_only) {
             print_plan(options);
             return 0;
+        }
+        if (!options.judge.empty()) {
+            return tell_result(tell(read_kept(options, options.judge), options));
         }
         return run_and_report(options);
     } catch (const std::exception& error) {

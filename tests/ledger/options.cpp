@@ -29,11 +29,13 @@ constexpr const char* epilogue =
     "  eventy_ledger --redis 3                three servers: a fault cuts a process half off\n"
     "  eventy_ledger --fsync everysec         Redis loses its last second at each kill, and how much is said\n"
     "  eventy_ledger --seed 42 --plan         only prints what seed 42 would do, and when\n"
+    "  eventy_ledger --judge FOLDER           judges again what a run has kept, for a day\n"
     "\n"
     "The seed repeats the choices (faults, targets, times, what each handler does), not the interleaving of "
     "processes.\n"
     "Exit status: 0 every must holds; 1 one is broken, then the seed and the story of each broken one are printed and\n"
-    "the ledger's files are kept; 2 wrong options, or the experiment itself failed.";
+    "the files are kept: the ledger's and, as r1.aof and so on, the append-only file of each Redis; 2 wrong options, "
+    "or the experiment itself failed.";
 
 }  // namespace
 
@@ -70,7 +72,10 @@ Options parse_options(int argc, char** argv) {
                    "added to the bounds on time, for machines that are loaded with other work; the table says it")
         ->capture_default_str()
         ->check(CLI::Range(0, 60000));
-    app.add_flag("--keep", options.keep, "keep the ledger's files even when all is well");
+    app.add_flag("--keep", options.keep,
+                 "keep the files even when all is well: the ledger's, and Redis's append-only ones");
+    app.add_option("--judge", options.judge, "no run: compare the files that one with the same options has kept")
+        ->check(CLI::ExistingDirectory);
     app.add_flag("--plan", options.plan_only, "print the faults of this seed and end");
     // How the program runs itself; not for people.
     const char* const none = "";

@@ -18,6 +18,7 @@ struct Options {
     int servers = 2;
     bool everysec = false;
     bool keep = false;
+    std::string judge = {};  // a folder with the files of a run that is over
     bool plan_only = false;
     Terms terms = {};
 

@@ -34,7 +34,7 @@ enum class What {
     starved,  // the machine did not run this process; the note is for how many ms
     ending,   // got SIGTERM and closes its queue
     // what was done to them; `who` is whom it was done to, `where` on which server, or the way to which
-    spawned,
+    spawned,     // the note is its process id
     killed,      // SIGKILL is being sent
     exited,      // is gone; the note says how
     stopped,     // SIGSTOP

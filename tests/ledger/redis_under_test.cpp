@@ -22,6 +22,16 @@ RedisUnderTest::RedisUnderTest(bool everysec)
 
 std::string RedisUnderTest::file() const { return server_.folder() + "/appendonlydir/appendonly.aof.1.incr.aof"; }
 
+void RedisUnderTest::keep_file(const std::string& as) const {
+    std::filesystem::copy_file(file(), as, std::filesystem::copy_options::overwrite_existing);
+}
+
+void RedisUnderTest::load_file(const std::string& kept) {
+    server_.stop();
+    std::filesystem::copy_file(kept, file(), std::filesystem::copy_options::overwrite_existing);
+    server_.start();
+}
+
 void RedisUnderTest::note_size() {
     if (!everysec_ || !server_.running()) {
         return;

@@ -27,6 +27,10 @@ public:
 
     /// Its append-only file.
     std::string file() const;
+    /// A copy of it.
+    void keep_file(const std::string& as) const;
+    /// Starts with the data of such a copy in place of its own.
+    void load_file(const std::string& kept);
 
 private:
     bool everysec_;

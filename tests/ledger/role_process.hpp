@@ -17,6 +17,7 @@ public:
     RoleProcess(const RoleProcess&) = delete;
     RoleProcess& operator=(const RoleProcess&) = delete;
 
+    pid_t pid() const { return pid_; }
     void signal(int number) const;
     /// How it ended, in words ("status 0", "signal 9"); nothing while it lives. Does not wait.
     std::optional<std::string> ended();

@@ -60,8 +60,8 @@ void Slot::spawn() {
         words.insert(words.end(), {"--first", std::to_string(published + 1), "--count",
                                    std::to_string(std::max(share - published, 0))});
     }
-    write(What::spawned);
     process_ = std::make_unique<RoleProcess>(words, terms_.folder + "/" + process_name() + ".log");
+    write(What::spawned, std::to_string(process_->pid()));
 }
 
 bool Slot::reap() {

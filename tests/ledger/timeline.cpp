@@ -9,8 +9,6 @@ namespace {
 
 // All handlers of all workers busy for a moment is no excuse.
 constexpr Micros longest_break = 250000;
-// A thread that other groups leave for so short a time is none that this one could have had: a take needs as long.
-constexpr Micros shortest_chance = 50000;
 
 bool is_worker(const std::string& who) { return who.starts_with("w"); }
 
@@ -64,8 +62,11 @@ Timeline::Timeline(const std::vector<Record>& records, const Terms& terms, Place
     read_troubles(records);
     for (auto& run : runs_) {
         const auto found = failures.find(run.token);
-        run.lost_before =
-            found == failures.end() ? 0 : static_cast<int>(lost_leases(run.token, found->second, run.epoch).size());
+        const auto lost =
+            found == failures.end() ? std::vector<LostLease>() : lost_leases(run.token, found->second, run.epoch);
+        run.lost_before = static_cast<int>(lost.size());
+        run.explained = static_cast<int>(
+            std::count_if(lost.begin(), lost.end(), [](const LostLease& one) { return one.began.has_value(); }));
         run.in_danger = terms.max_lost_leases > 1 && run.lost_before + 1 >= terms.max_lost_leases;
     }
     find_free(terms, failures);
@@ -76,7 +77,9 @@ void Timeline::read_lives(const std::vector<Record>& records) {
         if (!is_worker(record.who)) {
             continue;
         }
-        if (record.what == What::start) {
+        if (record.what == What::spawned) {
+            names_[record.note] = record.who;
+        } else if (record.what == What::start) {
             lives_.try_emplace(record.who);
         } else if (record.what == What::subscribed) {
             lives_[record.who].subscribed = record.at;
@@ -219,43 +222,38 @@ std::vector<Span> Timeline::free_spans(const std::string& worker, const Life& li
     struct Step {
         Micros at;
         int threads;  // how many more run
-        int others;   // of them of other groups
         int unfree;   // of them such as let nothing of this group beside them
         auto operator<=>(const Step&) const = default;
     };
     std::vector<Step> steps;
-    const auto add = [&](const Run& run, bool other, bool lets_nothing_beside) {
-        const int others = other ? 1 : 0, unfree = lets_nothing_beside ? 1 : 0;
-        steps.push_back({run.began, 1, others, unfree});
+    const auto add = [&](const Run& run, bool lets_nothing_beside) {
+        const int unfree = lets_nothing_beside ? 1 : 0;
+        steps.push_back({run.began, 1, unfree});
         // What ended may still have to be told to the worker; that is not the ledger's to know.
-        steps.push_back({run.ended.value_or(never), -1, -others, -unfree});
+        steps.push_back({run.ended.value_or(never), -1, -unfree});
     };
     for (const auto& run : runs_) {
         if (run.worker == worker) {
-            add(run, false, idle || run.in_danger);
+            add(run, idle || run.in_danger);
         }
     }
     for (const auto& run : elsewhere_) {
         if (share_threads(worker, run)) {
-            add(run, true, false);
+            add(run, false);
         }
     }
     std::sort(steps.begin(), steps.end());
-    std::vector<Span> full, full_with_others;
-    int threads = 0, others = 0, unfree = 0;
+    std::vector<Span> full;
+    int threads = 0, unfree = 0;
     std::optional<Micros> since;
     for (const auto& step : steps) {
         if (since) {
-            const bool by_others = unfree == 0 && others > 0;
-            (by_others ? full_with_others : full).push_back({*since, step.at});
+            full.push_back({*since, step.at});
         }
         threads += step.threads;
-        others += step.others;
         unfree += step.unfree;
         since = threads >= terms.concurrency || unfree > 0 ? std::optional(step.at) : std::nullopt;
     }
-    full_with_others = merged(std::move(full_with_others), shortest_chance);
-    full.insert(full.end(), full_with_others.begin(), full_with_others.end());
     auto holes = troubles(worker, 0, never);
     holes.insert(holes.end(), full.begin(), full.end());
     const Micros to = std::min(life.ending, life.died);
@@ -294,10 +292,21 @@ Micros Timeline::taken_between(const std::string& token, const std::string& work
     return taken;
 }
 
-std::vector<std::optional<Micros>> Timeline::lost_leases(const std::string& token,
-                                                         const std::vector<StoredFailure>& failures,
-                                                         std::int64_t epoch) const {
-    std::vector<std::optional<Micros>> lost;
+/// A worker that never began anything is known by its process: host-pid-number. Empty: none of ours.
+std::string Timeline::process_of(const std::string& worker_id) const {
+    auto found = names_.find(worker_id);
+    if (const auto end = worker_id.rfind('-'); found == names_.end() && end != std::string::npos && end > 0) {
+        const auto before = worker_id.rfind('-', end - 1);
+        const auto begin = before == std::string::npos ? 0 : before + 1;
+        found = names_.find(worker_id.substr(begin, end - begin));
+    }
+    return found == names_.end() ? std::string() : found->second;
+}
+
+std::vector<Timeline::LostLease> Timeline::lost_leases(const std::string& token,
+                                                       const std::vector<StoredFailure>& failures,
+                                                       std::int64_t epoch) const {
+    std::vector<LostLease> lost;
     Micros before = 0;
     for (const auto& failure : failures) {
         if (failure.at > epoch) {
@@ -308,9 +317,7 @@ std::vector<std::optional<Micros>> Timeline::lost_leases(const std::string& toke
             lost.clear();
         } else {
             const Micros taken = taken_between(token, failure.worker, before, at);
-            const auto worker = names_.find(failure.worker);
-            // One that nobody knows died, or was cut off, before it began anything.
-            lost.push_back(worker == names_.end() ? taken : loss_of_lease(worker->second, taken, at));
+            lost.push_back({failure.worker, at, loss_of_lease(process_of(failure.worker), taken, at)});
         }
         before = at;
     }
@@ -327,10 +334,10 @@ std::vector<Span> Timeline::times_of_draining(const Failures& failures) const {
             continue;
         }
         const auto lost = lost_leases(run.token, failures.at(run.token), run.epoch);
-        if (lost.empty() || !lost.back()) {
+        if (lost.empty() || !lost.back().began) {
             continue;
         }
-        if (const Micros from = *lost.back() - lease_ / 3 + 2 * lease_; from < run.began) {
+        if (const Micros from = *lost.back().began - lease_ / 3 + 2 * lease_; from < run.began) {
             spans.push_back({from, run.began});
         }
     }

@@ -23,6 +23,7 @@ struct Run {
     std::int64_t id = 0, epoch = 0;
     int attempt = 0;
     int lost_before = 0;     // leases in a row that it had lost when it was taken
+    int explained = 0;       // of them those whose loss is explained by what was done to their worker
     bool in_danger = false;  // one more would be the last
     Micros began = 0;
     std::optional<Micros> ended = {};
@@ -68,10 +69,14 @@ public:
     /// When what cost the worker this lease began: its death, or so much trouble that it missed its renewals. Nothing
     /// when there was neither between the two times.
     std::optional<Micros> loss_of_lease(const std::string& worker, Micros taken, Micros taken_again) const;
-    /// The leases in a row that the event had lost when it was taken under this epoch: when that began, or nothing
-    /// where it cannot be explained.
-    std::vector<std::optional<Micros>> lost_leases(const std::string& token, const std::vector<StoredFailure>&,
-                                                   std::int64_t epoch = INT64_MAX) const;
+    struct LostLease {
+        std::string worker_id = {};
+        Micros known = 0;                  // when the next one took the event
+        std::optional<Micros> began = {};  // when that began which cost it; nothing where it cannot be explained
+    };
+    /// The leases in a row that the event had lost when it was taken under this epoch.
+    std::vector<LostLease> lost_leases(const std::string& token, const std::vector<StoredFailure>&,
+                                       std::int64_t epoch = INT64_MAX) const;
 
     /// Why the worker could not reach Redis, or did not run, in this time: Redis away, stopped, starved, held bytes.
     std::vector<Span> troubles(const std::string& worker, Micros from, Micros to) const;
@@ -95,6 +100,7 @@ private:
     std::vector<Span> free_spans(const std::string& worker, const Life&, const Terms&, bool idle) const;
     bool share_threads(const std::string& worker, const Run&) const;
     void add_trouble(const std::string& who, Span span);
+    std::string process_of(const std::string& worker_id) const;
 
     std::map<std::string, Life> lives_;
     Place place_;
@@ -102,7 +108,7 @@ private:
     std::map<std::string, std::vector<std::size_t>> runs_of_;
     std::map<std::string, std::vector<Span>> troubles_;
     std::vector<Span> redis_away_;
-    std::map<std::string, std::string> names_;  // of the workers, by id
+    std::map<std::string, std::string> names_;  // of the workers, by id, and by process id
     std::map<std::string, Micros> published_;   // when it was begun, of each token
     Micros lease_ = 0, behind_ = never;
     std::map<std::string, std::vector<Span>> free_, idle_;  // of each worker
