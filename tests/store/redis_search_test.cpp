@@ -159,18 +159,6 @@ TEST_F(RedisSearch, SeveralGroupsAreFilteredByTheOverallStatus) {
     EXPECT_EQ(stats.by_status.at(EventStatus::processing), 1);
 }
 
-TEST_F(RedisSearch, ManyEventsOfSeveralGroupsAreCountedInSeveralCalls) {
-    const auto session = open();
-    for (int i = 0; i < 5; ++i) {
-        publish(*session, 1000);
-    }
-    session->take(1, long_lease, "mail");
-    session->take(1, long_lease, "default");
-    EXPECT_EQ(session->count({.status = EventStatus::pending}), 4'999);
-    EXPECT_EQ(session->stats().by_status.at(EventStatus::pending), 4'999);
-    EXPECT_EQ(session->count(), 5'000);
-}
-
 TEST_F(RedisSearch, LargeAnswersComeInSeveralReplies) {
     const auto session = open({}, {.max_payload_bytes = 100'000}, {.reply_bytes = 10'000});
     std::vector<std::string> payloads;

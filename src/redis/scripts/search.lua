@@ -7,8 +7,9 @@
 -- Reply {gen, top, where to go on: `latest` of the next call, or -1 when nothing older matches, events: {id, status, why
 --       there is no payload or '', {payload, created_at, worker_id, key, headers, error, handled, failures}} each,
 --       1 if the index lacks entries (see reindex)}
--- Cost  the page: three commands per event and group. Looks at no more than 2,000 entries, so a page may be short. Writes
---       nothing.
+-- Cost  the page: three commands per event and group; for PROCESSING also the leases are read (with several groups, while
+--       there are no more than 8,000). By status no part of the index is read where nothing can match. Looks at no more
+--       than 2,000 entries, so a page may be short. Writes nothing.
 --@include shared/time.lua
 --@include shared/iso8601.lua
 --@include shared/groups.lua
@@ -18,6 +19,7 @@
 --@include shared/sweep_classes.lua
 --@include shared/kept.lua
 --@include shared/tally.lua
+--@include shared/select.lua
 --@include shared/last_id.lua
 --@include shared/indexed.lua
 
@@ -29,6 +31,7 @@ local last = last_id(redis.call('GET', KEYS[4]), whole(known[2]))
 local lacking = lacks_entries(redis.call('ZCARD', index), known[3], known[4], last)
 local list = all_groups(KEYS[3])
 for _, group in ipairs(list) do open_group(group, ARGV[6], ARGV[7], ARGV[8]) end
+local slowest = slowest_of(list)
 
 local found, bytes, looked, reached = {}, 0, 0, nil
 local more = false  -- stopped before the end
@@ -55,40 +58,117 @@ local function add(id, us, status)
   return true
 end
 
--- Shows `visit` the set's entries from `high` down to `low`, until it returns false.
-local function walk(set, high, low, visit)
-  while high >= low do
-    local chunk = math.max(math.min(limit - #found + 1, 200), 20)
-    local flat = redis.call('ZREVRANGEBYSCORE', set, score(high), score(low), 'WITHSCORES', 'LIMIT', 0, chunk)
-    for i = 1, #flat, 2 do
-      local us = micros(flat[i + 1])
-      if not may_look() then return false end
-      if not visit(flat[i], us) then return false end
-      high = us - 1
+-- Adds an event if its status, which may be known, is the one that is wanted.
+local function add_if_wanted(id, us, status)
+  if (status or overall_status(list, id)) == wanted then return add(id, us, wanted) end
+  reached = us
+  return true
+end
+
+-- What stands in any of the sets next, from `high` down: {id, us} each, the newest first; and from when on that is all.
+local function next_entries(sets, high, low)
+  local chunk = math.max(math.min(limit - #found + 1, 200), 20)
+  local read, bottom = {}, low
+  for _, set in ipairs(sets) do
+    local flat = redis.call('ZREVRANGEBYSCORE', set, score(high), score(bottom), 'WITHSCORES', 'LIMIT', 0, chunk)
+    for i = 1, #flat, 2 do read[#read + 1] = {flat[i], micros(flat[i + 1])} end
+    if #flat == 2 * chunk then bottom = read[#read][2] end
+  end
+  if #sets == 1 then return read, bottom end
+  table.sort(read, function(a, b) return a[2] > b[2] end)
+  local entries, seen = {}, {}
+  for _, entry in ipairs(read) do
+    if entry[2] >= bottom and not seen[entry[1]] then
+      entries[#entries + 1], seen[entry[1]] = entry, true
     end
-    if #flat < 2 * chunk then return true end
+  end
+  return entries, bottom
+end
+
+-- Id -> status of these entries of the index, which are all between the first and the last of them.
+local function statuses_of(entries)
+  local statuses = {}
+  if #entries == 0 then return statuses end
+  local high, low = entries[1][2], entries[#entries][2]
+  for _, entry in ipairs(entries) do
+    statuses[entry[1]] = (tonumber(entry[1]) or 0) > slowest.cursor and 'PENDING' or 'PROCESSED'
+  end
+  local function mark(id, status)
+    if statuses[id] and precedence[status] > precedence[statuses[id]] then statuses[id] = status end
+  end
+  local function mark_one_by_one(set, status)
+    for _, entry in ipairs(entries) do
+      local id = entry[1]
+      if statuses[id] ~= 'ERROR' and redis.call('ZSCORE', set, id) then mark(id, status) end
+    end
+  end
+  local function mark_in(set, status)
+    local count = in_range(set, low, high)
+    if count > #entries then return mark_one_by_one(set, status) end  -- some are in no index
+    for _, id in ipairs(count > 0 and redis.call('ZREVRANGEBYSCORE', set, score(high), score(low)) or {}) do
+      mark(id, status)
+    end
+  end
+  for _, group in ipairs(list) do
+    if group.died > 0 then mark_in(group.dead, 'ERROR') end
+    if group.opened > 0 then mark_in(group.open, 'PENDING') end
+  end
+  for _, group in ipairs(list) do
+    if group.leased > 0 then mark_one_by_one(group.leases, 'PROCESSING') end
+  end
+  return statuses
+end
+
+-- Shows `visit` what stands in any of the sets, from `high` down to `low`, until it returns false.
+local function walk(sets, high, low, visit)
+  while high >= low do
+    local entries, bottom = next_entries(sets, high, low)
+    for _, entry in ipairs(entries) do
+      if not may_look() or not visit(entry[1], entry[2]) then return false end
+    end
+    high = bottom - 1
   end
   return true
 end
 
-local function walk_all_of(set, high, low, status)
-  return walk(set, high, low, function(id, us) return add(id, us, status) end)
+-- The same of the index, with the statuses.
+local function walk_index(high, low, visit)
+  while high >= low do
+    local entries, bottom = next_entries({index}, high, low)
+    local statuses = statuses_of(entries)
+    for _, entry in ipairs(entries) do
+      if not may_look() or not visit(entry[1], entry[2], statuses[entry[1]]) then return false end
+    end
+    high = bottom - 1
+  end
+  return true
 end
 
-local function walk_index_by_status()
-  walk(index, to, from, function(id, us)
-    if #found == limit then return add(id, us) end  -- what comes next may match or not
-    local status = overall_status(list, id)
-    if wanted == '' or status == wanted then return add(id, us, status) end
-    reached = us
-    return true
-  end)
+-- Those of the groups' sets that are not empty: their `what` ('dead', 'open'), how many are in it by `count`.
+local function sets_of(what, count)
+  local sets = {}
+  for _, group in ipairs(list) do
+    if group[count] > 0 then sets[#sets + 1] = group[what] end
+  end
+  return sets
 end
 
--- PROCESSED of one group: the index up to the cursor without the dead, the delayed and the leased. Where these stand in
--- long runs, the run's end is found by comparing counts.
-local function walk_processed(group)
-  local high, low, jumps = math.min(to, group.us), from, 0
+-- The only group of which anything is dead, delayed or leased; nil when there are several.
+local function only_exceptional()
+  local only = nil
+  for _, group in ipairs(list) do
+    if group.died + group.opened + group.leased > 0 then
+      if only then return nil end
+      only = group
+    end
+  end
+  return only
+end
+
+-- PROCESSED: the index up to the lowest cursor without the dead, the delayed and the leased. Where these stand in long
+-- runs, and are of one group, the run's end is found by comparing counts.
+local function walk_processed()
+  local high, low, jumps, group = math.min(to, slowest.us), from, 0, only_exceptional()
   local leased  -- ids, rising; read when they are needed
 
   -- How many leased ids are >= id.
@@ -138,20 +218,19 @@ local function walk_processed(group)
   end
 
   while high >= low do
-    local chunk = math.max(math.min(limit - #found + 1, 200), 20)
-    local flat = redis.call('ZREVRANGEBYSCORE', index, score(high), score(low), 'WITHSCORES', 'LIMIT', 0, chunk)
-    local hits = 0
-    for i = 1, #flat, 2 do
-      local us = micros(flat[i + 1])
+    local entries, bottom = next_entries({index}, high, low)
+    local statuses, hits = statuses_of(entries), 0
+    for _, entry in ipairs(entries) do
+      local id, us = entry[1], entry[2]
       if not may_look() then return end
-      if status_in(group, flat[i]) == 'PROCESSED' then
+      if statuses[id] == 'PROCESSED' then
         hits = hits + 1
-        if not add(flat[i], us, 'PROCESSED') then return end
+        if not add(id, us, 'PROCESSED') then return end
       end
-      reached, high = us, us - 1
+      reached = us
     end
-    if #flat < 2 * chunk then return end
-    if hits == 0 and high >= low then
+    high = bottom - 1
+    if group and hits == 0 and high >= low then
       if jumps == 20 then
         more = true
         return
@@ -164,29 +243,14 @@ local function walk_processed(group)
   end
 end
 
--- Moves the largest `count` of numbers[first...] to its front, in no order (Hoare's selection: sorting all would cost ten
--- times that).
-local function select_largest(numbers, first, count)
-  local low, high, last = first, #numbers, first + count - 1
-  while low < high do
-    local pivot, i, j = numbers[math.floor((low + high) / 2)], low, high
-    while i <= j do
-      while numbers[i] > pivot do i = i + 1 end
-      while numbers[j] < pivot do j = j - 1 end
-      if i <= j then
-        numbers[i], numbers[j] = numbers[j], numbers[i]
-        i, j = i + 1, j - 1
-      end
-    end
-    if last <= j then high = j elseif last >= i then low = i else return end
+-- PROCESSING, by id: the newest first. Leases of events that are gone stand among them until a take meets them: they are
+-- passed over, however many, so that the page never ends at one.
+local function walk_leased()
+  local ids = {}
+  for _, group in ipairs(list) do
+    for _, id in ipairs(leased_ids(index, group, from, to)) do ids[#ids + 1] = id end
   end
-end
-
--- PROCESSING of one group, by id: the newest first. Leases of events that are gone stand among them until a take meets
--- them: they are passed over, however many, so that the page never ends at one.
-local function walk_leased(group)
-  local ids = leased_ids(index, group, from, to)
-  local first = 1
+  local first, before = 1, nil
   while first <= #ids do
     local count = math.min(#ids - first + 1, limit + 1)
     select_largest(ids, first, count)
@@ -195,35 +259,32 @@ local function walk_leased(group)
     table.sort(page, function(a, b) return a > b end)
     for _, number in ipairs(page) do
       local id = digits(number)
-      local at = redis.call('ZSCORE', index, id)
-      if at and not (may_look() and add(id, micros(at), 'PROCESSING')) then return end
+      local at = number ~= before and redis.call('ZSCORE', index, id)
+      if at and not (may_look() and add_if_wanted(id, micros(at))) then return end
+      before = number
     end
     first = first + count
   end
 end
 
-if from <= to then
-  local group = list[1]
-  if #list > 1 or wanted == '' then
-    walk_index_by_status()
-  elseif not group then
-    if wanted == 'PENDING' then walk_all_of(index, to, from, wanted) end
-  elseif wanted == 'ERROR' then
-    walk_all_of(group.dead, to, from, wanted)
-  elseif wanted == 'PENDING' then
-    local function add_unless_discarded(id, us)
-      if status_in(group, id) == wanted then return add(id, us, wanted) end
-      reached = us
-      return true
-    end
-    if walk(index, to, math.max(from, group.us + 1), add_unless_discarded) then
-      walk_all_of(group.open, math.min(to, group.us), from, wanted)
-    end
-  elseif wanted == 'PROCESSING' then
-    walk_leased(group)
-  elseif wanted == 'PROCESSED' then
-    walk_processed(group)
+if from > to then
+  -- Nothing.
+elseif wanted == '' then
+  walk_index(to, from, add)
+elseif wanted == 'ERROR' then
+  walk(sets_of('dead', 'died'), to, from, function(id, us) return add(id, us, wanted) end)
+elseif wanted == 'PENDING' then
+  if walk_index(to, math.max(from, slowest.us + 1), add_if_wanted) then
+    walk(sets_of('open', 'opened'), math.min(to, slowest.us), from, add_if_wanted)
   end
+elseif wanted == 'PROCESSING' then
+  if #list > 1 and leases_of(list) > most_leases then
+    walk_index(to, from, add_if_wanted)
+  else
+    walk_leased()
+  end
+elseif wanted == 'PROCESSED' then
+  walk_processed()
 end
 return {known[1] or '', tonumber(known[2] or nil) or 0, more and reached and reached - 1 or -1, found,
         lacking and 1 or 0}

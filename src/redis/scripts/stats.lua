@@ -5,7 +5,7 @@
 -- Reply {gen, top, last id, live subscribers, counts PENDING, PROCESSING, PROCESSED, ERROR, where to go on with these
 --       counts or -1, {name, lag, age in ms of the oldest pending event or -1, expired, leased} of each
 --       group, 1 if the index lacks entries (see reindex)}
--- Cost  a few ZCOUNTs per group; with several groups also 2,000 entries of the index a call. Writes nothing.
+-- Cost  a few ZCOUNTs per group; with several groups also what count.lua says. Writes nothing.
 --@include shared/time.lua
 --@include shared/last_id.lua
 --@include shared/groups.lua
@@ -13,6 +13,8 @@
 --@include shared/sweep_classes.lua
 --@include shared/kept.lua
 --@include shared/tally.lua
+--@include shared/select.lua
+--@include shared/tally_groups.lua
 --@include shared/indexed.lua
 
 local meta, counter, index, groups, workers = unpack(KEYS)
@@ -44,7 +46,7 @@ for i, group in ipairs(list) do
 end
 local counts, next_to
 if #list > 1 then
-  counts, next_to = walk_tally(index, list, 0, to, 2000)
+  counts, next_to = tally_groups(index, list, nil, 0, to, since)
 else
   counts, next_to = {}, -1
   for _, status in ipairs({'PENDING', 'PROCESSING', 'PROCESSED', 'ERROR'}) do

@@ -1,4 +1,4 @@
--- Counting events of one group by sums of ZCOUNT, of several by a walk.
+-- Counting events of one group, by sums of ZCOUNT.
 
 local latest_us = 4503599627370496  -- 2^52: as good as no end
 
@@ -61,16 +61,4 @@ local function tally(index, group, status, from, to, since)
   if status == 'PENDING' then return pending() end
   if status == 'PROCESSING' then return leased() end
   return math.max(all() - dead() - pending() - leased(), 0)
-end
-
--- Counts by the status over all groups, newest first, `most` entries; and where to go on, -1 for nowhere.
-local function walk_tally(index, list, from, to, most)
-  local counts = {PENDING = 0, PROCESSING = 0, PROCESSED = 0, ERROR = 0}
-  if from > to then return counts, -1 end
-  local flat = redis.call('ZREVRANGEBYSCORE', index, score(to), score(from), 'WITHSCORES', 'LIMIT', 0, most)
-  for i = 1, #flat, 2 do
-    local status = overall_status(list, flat[i])
-    counts[status] = counts[status] + 1
-  end
-  return counts, #flat == 2 * most and micros(flat[#flat]) - 1 or -1
 end

@@ -26,3 +26,19 @@ local function overall_status(list, id)
   end
   return overall
 end
+
+-- The group with the lowest cursor: what is beyond that one is PENDING at least, what is not is PROCESSED at best.
+local function slowest_of(list)
+  local slowest = list[1] or {cursor = 0, us = 0}
+  for _, group in ipairs(list) do
+    if group.cursor < slowest.cursor then slowest = group end
+  end
+  return slowest
+end
+
+local function leases_of(list)
+  local count = 0
+  for _, group in ipairs(list) do count = count + group.leased end
+  return count
+end
+local most_leases = 8000  -- that a call reads to find those of a time range, with several groups
