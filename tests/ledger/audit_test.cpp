@@ -15,8 +15,7 @@ TEST_F(AuditTest, AGoodRunIsCountedAndNothingIsBroken) {
     EXPECT_EQ(verdict.after_death.at_once, 1);
 }
 
-// -- lost
-// --------------------------------------------------------------------------------------------------------------
+// -- lost ------------------------------------------------------------------------------------------------------------
 
 TEST_F(AuditTest, AnAcknowledgedEventThatIsNotInRedisIsLost) {
     publish(400, "p1-3", 3);
@@ -116,8 +115,7 @@ TEST_F(AuditTest, TroubleBeforeTheTakeIsNoReason) {
     expect_broken(Must::all_explained);
 }
 
-// -- duplicates
-// --------------------------------------------------------------------------------------------------------
+// -- duplicates ------------------------------------------------------------------------------------------------------
 
 TEST_F(AuditTest, ATokenThatStandsTwiceIsADuplicate) {
     stored(3, redis().events[1]);
@@ -150,8 +148,7 @@ TEST_F(AuditTest, AnEventThatNobodyPublishedIsWrong) {
     expect_broken(Must::no_duplicate);
 }
 
-// -- stale settles
-// -----------------------------------------------------------------------------------------------------
+// -- stale settles ---------------------------------------------------------------------------------------------------
 
 TEST_F(AuditTest, ASettleOfOneWhoHadLostTheEventIsStale) {
     publish(400, "p1-3", 3);
@@ -185,8 +182,7 @@ TEST_F(AuditTest, AProgressOfOneWhoHadLostTheEventIsStale) {
     expect_broken(Must::no_stale_settle);
 }
 
-// -- handled again
-// -----------------------------------------------------------------------------------------------------
+// -- handled again ---------------------------------------------------------------------------------------------------
 
 TEST_F(AuditTest, HandledTwiceWithoutAReasonIsFound) {
     start(5000, "w2.1", 1, 5000);
@@ -264,8 +260,7 @@ TEST_F(AuditTest, TheSameEpochTwiceIsFound) {
     expect_broken(Must::all_explained);
 }
 
-// -- dedup_key and discard
-// -----------------------------------------------------------------------------------------------
+// -- dedup_key and discard -------------------------------------------------------------------------------------------
 
 TEST_F(AuditTest, APublishWithItsWordAgainIsToldTheSameEvent) {
     publish(20, "p1-1", 1);
@@ -314,8 +309,7 @@ TEST_F(AuditTest, WhatWasDiscardedIsNotTakenAnyMore) {
     expect_broken(Must::all_explained);
 }
 
-// -- states
-// ------------------------------------------------------------------------------------------------------------
+// -- states ----------------------------------------------------------------------------------------------------------
 
 TEST_F(AuditTest, AnEventInNoStateIsFound) {
     redis().events[1].places.clear();
@@ -343,8 +337,7 @@ TEST_F(AuditTest, WhatALookAtTheRunningSystemFoundIsFound) {
     expect_broken(Must::one_state);
 }
 
-// -- everysec
-// ----------------------------------------------------------------------------------------------------------
+// -- everysec --------------------------------------------------------------------------------------------------------
 
 TEST_F(AuditTest, WithEverysecOnlyTheLastSecondsBeforeAKillMayBeLost) {
     publish(9000, "p1-3", 3);
