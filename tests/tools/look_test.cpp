@@ -129,18 +129,25 @@ TEST_F(LookCommand, SearchPagesByItself) {
     EXPECT_EQ(lines(ask({"search", "T", "--limit", "2300"})).size(), 2301U);
 }
 
-TEST_F(LookCommand, SearchShowsWhatCannotBeReadToo) {
-    publish("T", 3);
-    server_.must({"DEL", "eventy:events:T:2"});
-    server_.must({"SET", "eventy:events:T:2", "not ours"});
-    const auto events = ask_json({"search", "T"});
-    ASSERT_EQ(events.size(), 3U);
-    bool shown = false;
-    for (const auto& event : events) {
-        shown = shown || (event.at("id") == 2 && event.contains("unreadable"));
+TEST_F(LookCommand, SearchShowsWhatCannotBeReadInItsPlace) {
+    publish("T", 6);
+    for (const int id : {6, 3, 2}) {
+        const std::string key = "eventy:events:T:" + std::to_string(id);
+        server_.must({"DEL", key});
+        server_.must({"SET", key, "not ours"});
     }
-    EXPECT_TRUE(shown);
-    EXPECT_NE(ask({"search", "T"}).find("(unreadable: "), std::string::npos);
+    const std::vector<bool> unreadable{true, false, false, true, true, false};  // newest first
+    const auto events = ask_json({"search", "T"});
+    const auto table = lines(ask({"search", "T"}));
+    ASSERT_EQ(events.size(), 6U);
+    ASSERT_EQ(table.size(), 7U);
+    for (std::size_t i = 0; i < 6; ++i) {
+        EXPECT_EQ(events[i].at("id").get<std::size_t>(), 6 - i);
+        EXPECT_EQ(events[i].contains("unreadable"), unreadable[i]) << i;
+        const auto words = table[i + 1].substr(table[i + 1].find_first_not_of(' '));
+        EXPECT_TRUE(words.starts_with(std::to_string(6 - i) + " ")) << table[i + 1];
+        EXPECT_EQ(words.find("(unreadable: ") != std::string::npos, unreadable[i]) << table[i + 1];
+    }
 }
 
 TEST_F(LookCommand, NothingFoundIsNoFailure) {

@@ -16,40 +16,53 @@ struct Search {
     std::int64_t limit = 100;
 };
 
-/// Prints each page as it comes.
+/// Prints each page as it comes: both kinds of its events in one order, the newest first. Ids rise with times.
 class Printer {
 public:
     explicit Printer(const Search& options) : options_(options) {}
 
     void page(const Page<QueueEvent<std::string>>& page) {
-        if (options_.common.json) {
-            for (const auto& event : page) {
-                print(event_as_json(options_.type, event) + "\n");
-            }
-            for (const auto& event : page.unreadable) {
-                print(unreadable_as_json(options_.type, event) + "\n");
-            }
-            return;
-        }
         Table table({{first_ ? "ID" : "", true}, {"STATUS"}, {"CREATED AT"}, {"ATTEMPT", true}, {"PAYLOAD"}});
+        auto unreadable = page.unreadable.begin();
+        const auto add_unreadable_above = [&](EventId id) {
+            for (; unreadable != page.unreadable.end() && unreadable->id > id; ++unreadable) {
+                add(table, *unreadable);
+            }
+        };
         for (const auto& event : page) {
-            // Of one that waits for its next attempt, too.
-            const std::string error = event.status == EventStatus::processed || event.last_error.empty()
-                                          ? ""
-                                          : "  <- " + printable(event.last_error, 80);
-            table.add({std::to_string(event.id), coloured(event.status), to_string(event.created_at),
-                       std::to_string(event.attempt), printable(event.payload, 80) + error});
+            add_unreadable_above(event.id);
+            add(table, event);
         }
-        for (const auto& event : page.unreadable) {
-            table.add({std::to_string(event.id), coloured(event.status), "", "",
-                       "(unreadable: " + printable(event.reason, 80) + ")"});
+        add_unreadable_above(0);
+        if (!options_.common.json) {
+            const std::string text = table.str();
+            print(first_ ? text : text.substr(text.find('\n') + 1));
+            first_ = false;
         }
-        const std::string text = table.str();
-        print(first_ ? text : text.substr(text.find('\n') + 1));
-        first_ = false;
     }
 
 private:
+    void add(Table& table, const QueueEvent<std::string>& event) {
+        if (options_.common.json) {
+            print(event_as_json(options_.type, event) + "\n");
+            return;
+        }
+        // Of one that waits for its next attempt, too.
+        const std::string error = event.status == EventStatus::processed || event.last_error.empty()
+                                      ? ""
+                                      : "  <- " + printable(event.last_error, 80);
+        table.add({std::to_string(event.id), coloured(event.status), to_string(event.created_at),
+                   std::to_string(event.attempt), printable(event.payload, 80) + error});
+    }
+    void add(Table& table, const Unreadable& event) {
+        if (options_.common.json) {
+            print(unreadable_as_json(options_.type, event) + "\n");
+            return;
+        }
+        table.add({std::to_string(event.id), coloured(event.status), "", "",
+                   "(unreadable: " + printable(event.reason, 80) + ")"});
+    }
+
     const Search& options_;
     bool first_ = true;
 };
