@@ -7,9 +7,10 @@
 -- Reply {gen, top, where to go on: `latest` of the next call, or -1 when nothing older matches, events: {id, status, why
 --       there is no payload or '', {payload, created_at, worker_id, key, headers, error, handled, failures}} each,
 --       1 if the index lacks entries (see reindex)}
--- Cost  the page: three commands per event and group; for PROCESSING also the leases are read (with several groups, while
---       there are no more than 8,000). By status no part of the index is read where nothing can match. Looks at no more
---       than 2,000 entries, so a page may be short. Writes nothing.
+-- Cost  the page: three commands per event and what its status takes: a few for each set of a group and 200 entries, and
+--       one per entry and group that holds leases. For PROCESSING the leases are read (with several groups, while there
+--       are no more than 8,000). By status no part of the index is read where nothing can match. Looks at no more than
+--       2,000 entries, so a page may be short. Writes nothing.
 --@include shared/time.lua
 --@include shared/iso8601.lua
 --@include shared/groups.lua
@@ -58,31 +59,86 @@ local function add(id, us, status)
   return true
 end
 
--- Adds an event if its status is the one that is wanted.
-local function add_if_wanted(id, us)
-  if overall_status(list, id) == wanted then return add(id, us, wanted) end
+-- Adds an event if its status, which may be known, is the one that is wanted.
+local function add_if_wanted(id, us, status)
+  if (status or overall_status(list, id)) == wanted then return add(id, us, wanted) end
   reached = us
   return true
 end
 
--- Shows `visit` what stands in any of the sets, each event once, from `high` down to `low`, until it returns false.
-local function walk(sets, high, low, visit)
-  local shown = {}
-  while high >= low do
-    local chunk = math.max(math.min(limit - #found + 1, 200), 20)
-    local entries, bottom = {}, low
-    for _, set in ipairs(sets) do
-      local flat = redis.call('ZREVRANGEBYSCORE', set, score(high), score(bottom), 'WITHSCORES', 'LIMIT', 0, chunk)
-      for i = 1, #flat, 2 do entries[#entries + 1] = {flat[i], micros(flat[i + 1])} end
-      if #flat == 2 * chunk then bottom = entries[#entries][2] end
+-- What stands in any of the sets next, from `high` down: {id, us} each, the newest first; and from when on that is all.
+local function next_entries(sets, high, low)
+  local chunk = math.max(math.min(limit - #found + 1, 200), 20)
+  local read, bottom = {}, low
+  for _, set in ipairs(sets) do
+    local flat = redis.call('ZREVRANGEBYSCORE', set, score(high), score(bottom), 'WITHSCORES', 'LIMIT', 0, chunk)
+    for i = 1, #flat, 2 do read[#read + 1] = {flat[i], micros(flat[i + 1])} end
+    if #flat == 2 * chunk then bottom = read[#read][2] end
+  end
+  if #sets == 1 then return read, bottom end
+  table.sort(read, function(a, b) return a[2] > b[2] end)
+  local entries, seen = {}, {}
+  for _, entry in ipairs(read) do
+    if entry[2] >= bottom and not seen[entry[1]] then
+      entries[#entries + 1], seen[entry[1]] = entry, true
     end
-    if #sets > 1 then table.sort(entries, function(a, b) return a[2] > b[2] end) end
+  end
+  return entries, bottom
+end
+
+-- Id -> status of these entries of the index, which are all between the first and the last of them.
+local function statuses_of(entries)
+  local statuses = {}
+  if #entries == 0 then return statuses end
+  local high, low = entries[1][2], entries[#entries][2]
+  for _, entry in ipairs(entries) do
+    statuses[entry[1]] = (tonumber(entry[1]) or 0) > slowest.cursor and 'PENDING' or 'PROCESSED'
+  end
+  local function mark(id, status)
+    if statuses[id] and precedence[status] > precedence[statuses[id]] then statuses[id] = status end
+  end
+  local function mark_one_by_one(set, status)
     for _, entry in ipairs(entries) do
-      local id, us = entry[1], entry[2]
-      if us >= bottom and not shown[id] then
-        if not may_look() or not visit(id, us) then return false end
-        shown[id] = true
-      end
+      local id = entry[1]
+      if statuses[id] ~= 'ERROR' and redis.call('ZSCORE', set, id) then mark(id, status) end
+    end
+  end
+  local function mark_in(set, status)
+    local count = in_range(set, low, high)
+    if count > #entries then return mark_one_by_one(set, status) end  -- some are in no index
+    for _, id in ipairs(count > 0 and redis.call('ZREVRANGEBYSCORE', set, score(high), score(low)) or {}) do
+      mark(id, status)
+    end
+  end
+  for _, group in ipairs(list) do
+    if group.died > 0 then mark_in(group.dead, 'ERROR') end
+    if group.opened > 0 then mark_in(group.open, 'PENDING') end
+  end
+  for _, group in ipairs(list) do
+    if group.leased > 0 then mark_one_by_one(group.leases, 'PROCESSING') end
+  end
+  return statuses
+end
+
+-- Shows `visit` what stands in any of the sets, from `high` down to `low`, until it returns false.
+local function walk(sets, high, low, visit)
+  while high >= low do
+    local entries, bottom = next_entries(sets, high, low)
+    for _, entry in ipairs(entries) do
+      if not may_look() or not visit(entry[1], entry[2]) then return false end
+    end
+    high = bottom - 1
+  end
+  return true
+end
+
+-- The same of the index, with the statuses.
+local function walk_index(high, low, visit)
+  while high >= low do
+    local entries, bottom = next_entries({index}, high, low)
+    local statuses = statuses_of(entries)
+    for _, entry in ipairs(entries) do
+      if not may_look() or not visit(entry[1], entry[2], statuses[entry[1]]) then return false end
     end
     high = bottom - 1
   end
@@ -163,19 +219,18 @@ local function walk_processed()
   end
 
   while high >= low do
-    local chunk = math.max(math.min(limit - #found + 1, 200), 20)
-    local flat = redis.call('ZREVRANGEBYSCORE', index, score(high), score(low), 'WITHSCORES', 'LIMIT', 0, chunk)
-    local hits = 0
-    for i = 1, #flat, 2 do
-      local us = micros(flat[i + 1])
+    local entries, bottom = next_entries({index}, high, low)
+    local statuses, hits = statuses_of(entries), 0
+    for _, entry in ipairs(entries) do
+      local id, us = entry[1], entry[2]
       if not may_look() then return end
-      if overall_status(list, flat[i]) == 'PROCESSED' then
+      if statuses[id] == 'PROCESSED' then
         hits = hits + 1
-        if not add(flat[i], us, 'PROCESSED') then return end
+        if not add(id, us, 'PROCESSED') then return end
       end
-      reached, high = us, us - 1
+      reached = us
     end
-    if #flat < 2 * chunk then return end
+    high = bottom - 1
     if group and hits == 0 and high >= low then
       if jumps == 20 then
         more = true
@@ -216,16 +271,16 @@ end
 if from > to then
   -- Nothing.
 elseif wanted == '' then
-  walk({index}, to, from, function(id, us) return add(id, us, #found < limit and overall_status(list, id)) end)
+  walk_index(to, from, add)
 elseif wanted == 'ERROR' then
   walk(sets_of('dead', 'died'), to, from, function(id, us) return add(id, us, wanted) end)
 elseif wanted == 'PENDING' then
-  if walk({index}, to, math.max(from, slowest.us + 1), add_if_wanted) then
+  if walk_index(to, math.max(from, slowest.us + 1), add_if_wanted) then
     walk(sets_of('open', 'opened'), math.min(to, slowest.us), from, add_if_wanted)
   end
 elseif wanted == 'PROCESSING' then
   if #list > 1 and leases_of(list) > most_leases then
-    walk({index}, to, from, add_if_wanted)
+    walk_index(to, from, add_if_wanted)
   else
     walk_leased()
   end
