@@ -211,27 +211,29 @@ Measurement redis_time(test::RedisServer& server, const std::string& name, F cal
     return {name, (script_time(server) - before) / times, "us of Redis"};
 }
 
-std::vector<Measurement> reading(test::RedisServer& server, const Scale& scale) {
-    const auto queue = open(server, "reading");
-    fill(queue, scale.stored);
-    {
-        std::atomic<std::int64_t> handled{0};
-        const auto subscription = queue.subscribe([&](const QueueEvent<std::string>& event) {
+/// One event in a thousand fails for good. Returns when the group has handled so many, and handed back the rest.
+void work(const EventQueue<std::string>& queue, const std::string& group, std::int64_t count) {
+    std::atomic<std::int64_t> handled{0};
+    const auto subscription = queue.subscribe(
+        [&](const QueueEvent<std::string>& event) {
             ++handled;
             if (event.id % 1000 == 0) {
                 throw std::runtime_error("one in a thousand");
             }
-        });
-        wait_for(handled, scale.stored / 2);
-    }
-    const auto stats = queue.stats();
+        },
+        {.group = group});
+    wait_for(handled, count);
+}
+
+/// Pages of 100, counts and statistics, by every filter.
+void read_all(test::RedisServer& server, const EventQueue<std::string>& queue, const Scale& scale,
+              const std::string& among, std::vector<Measurement>& all) {
     const auto middle = queue.get_event(scale.stored / 4).created_at;
-    std::vector<Measurement> all;
     const auto page = [&](const std::string& name, const EventFilter& filter) {
-        all.push_back(redis_time(server, "page of 100, " + name, [&] { (void)queue.search_events(filter); }));
+        all.push_back(redis_time(server, among + "page of 100, " + name, [&] { (void)queue.search_events(filter); }));
     };
     const auto count = [&](const std::string& name, const EventFilter& filter) {
-        all.push_back(redis_time(server, "count, " + name, [&] { (void)queue.count_events(filter); }));
+        all.push_back(redis_time(server, among + "count, " + name, [&] { (void)queue.count_events(filter); }));
     };
     page("all", {});
     page("by time", {.created_at_max = middle});
@@ -242,8 +244,30 @@ std::vector<Measurement> reading(test::RedisServer& server, const Scale& scale) 
         page(word, {.status = status});
         page(word + " by time", {.created_at_max = middle, .status = status});
         count(word, {.status = status});
+        count(word + " by time", {.created_at_max = middle, .status = status});
     }
-    all.push_back(redis_time(server, "stats", [&] { (void)queue.stats(); }));
+    all.push_back(redis_time(server, among + "stats", [&] { (void)queue.stats(); }));
+}
+
+std::vector<Measurement> reading(test::RedisServer& server, const Scale& scale) {
+    const auto queue = open(server, "reading");
+    fill(queue, scale.stored);
+    work(queue, "default", scale.stored / 2);
+    std::vector<Measurement> all;
+    read_all(server, queue, scale, "", all);
+    return all;
+}
+
+/// A group that has finished, and one or two that lag.
+std::vector<Measurement> reading_groups(test::RedisServer& server, const Scale& scale) {
+    const auto queue = open(server, "reading-groups");
+    fill(queue, scale.stored);
+    work(queue, "default", scale.stored);
+    work(queue, "mail", scale.stored / 2);
+    std::vector<Measurement> all;
+    read_all(server, queue, scale, "2 groups: ", all);
+    work(queue, "audit", scale.stored / 10);
+    read_all(server, queue, scale, "3 groups: ", all);
     return all;
 }
 
@@ -260,6 +284,7 @@ const std::vector<Scenario>& scenarios() {
         {"latency", "from publish to the handler on an idle queue", latency},
         {"latency-apart", "the same, Redis on one core and the program on another", latency_apart},
         {"reading", "pages and counts among many events, Redis's own time", reading},
+        {"reading-groups", "the same with two and three groups", reading_groups},
     };
     return all;
 }

@@ -197,6 +197,22 @@ TEST_P(StoreConformance, SearchAndCountAgreeWithLookingAtEverything) {
     }
 }
 
+TEST_P(StoreConformance, WhatExpiredIsCountedUnderNoStatusWithSeveralGroupsEither) {
+    const auto session = open();
+    session->take(1, long_lease, "mail");
+    session->take();
+    session->publish(std::vector<std::string>(3, "x"), doomed);
+    bed().pass(20ms);
+    EXPECT_EQ(session->count(), 0);
+    const QueueStats stats = session->stats();
+    EXPECT_EQ(stats.groups.size(), 2U);
+    for (const EventStatus status : all_statuses) {
+        EXPECT_EQ(session->count({.status = status}), 0) << status;
+        EXPECT_EQ(stats.by_status.at(status), 0) << status;
+        EXPECT_TRUE(session->search_all({.status = status}).empty()) << status;
+    }
+}
+
 TEST_P(StoreConformance, PagesStayExactWhileEventsArePublishedAndTaken) {
     for (std::uint64_t seed = 1; seed <= 20; ++seed) {
         std::mt19937_64 random(seed);

@@ -131,7 +131,7 @@ TEST_F(LookCommand, SearchPagesByItself) {
 
 TEST_F(LookCommand, SearchShowsWhatCannotBeReadInItsPlace) {
     publish("T", 6);
-    for (const EventId id : {6, 3, 2}) {
+    for (const int id : {6, 3, 2}) {
         const std::string key = "eventy:events:T:" + std::to_string(id);
         server_.must({"DEL", key});
         server_.must({"SET", key, "not ours"});
@@ -142,7 +142,7 @@ TEST_F(LookCommand, SearchShowsWhatCannotBeReadInItsPlace) {
     ASSERT_EQ(events.size(), 6U);
     ASSERT_EQ(table.size(), 7U);
     for (std::size_t i = 0; i < 6; ++i) {
-        EXPECT_EQ(events[i].at("id"), 6 - i);
+        EXPECT_EQ(events[i].at("id").get<std::size_t>(), 6 - i);
         EXPECT_EQ(events[i].contains("unreadable"), unreadable[i]) << i;
         const auto words = table[i + 1].substr(table[i + 1].find_first_not_of(' '));
         EXPECT_TRUE(words.starts_with(std::to_string(6 - i) + " ")) << table[i + 1];

@@ -7,9 +7,10 @@
 -- Reply {gen, top, where to go on: `latest` of the next call, or -1 when nothing older matches, events: {id, status, why
 --       there is no payload or '', {payload, created_at, worker_id, key, headers, error, handled, failures}} each,
 --       1 if the index lacks entries (see reindex)}
--- Cost  the page: three commands per event and group; for PROCESSING also the leases are read (with several groups, while
---       there are no more than 8,000). By status no part of the index is read where nothing can match. Looks at no more
---       than 2,000 entries, so a page may be short. Writes nothing.
+-- Cost  the page: three commands per event and what its status takes: a few for each set of a group and 200 entries, and
+--       one per entry and group that holds leases. For PROCESSING the leases are read (with several groups, while there
+--       are no more than 8,000). By status no part of the index is read where nothing can match. Looks at no more than
+--       2,000 entries, so a page may be short. Writes nothing.
 --@include shared/time.lua
 --@include shared/iso8601.lua
 --@include shared/groups.lua

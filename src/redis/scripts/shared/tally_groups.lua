@@ -1,7 +1,7 @@
 -- Counting events by their status over several groups. The lowest cursor cuts the index into two parts, which are counted
 -- as they are; one by one come only those that stand in a set: the dead, the leased and the delayed of all groups.
 
--- Shows `note` the leased ones in the range. Returns from when on that is all of them where they are too many for one call.
+-- Shows `note` the leased ones in the range. Where they are too many for one call, returns from when on that is all.
 local function find_leased(index, list, from, to, note)
   local leased, most = leases_of(list), math.ceil(2000 / #list)
   if leased == 0 then return nil end
