@@ -129,7 +129,7 @@ bool ThreadShares::release(Owner owner) {
     }
     entry->second.kept = entry->second.waiting;
     tell_all();
-    return true;
+    return std::any_of(uses_.begin(), uses_.end(), [](const auto& one) { return one.second.unprovided() > 0; });
 }
 
 bool ThreadShares::leave(Owner owner) {

@@ -33,7 +33,8 @@ public:
     void ask(Owner, int used_by_others);
     /// Those whose `ask` came true since the last call.
     std::vector<Owner> take_told();
-    /// What is kept beyond the work that waits is anybody's again: whether there was some. An `ask` goes on.
+    /// What is kept beyond the work that waits is anybody's again: whether work of others may begin now. An `ask` goes
+    /// on.
     bool release(Owner);
     /// It asks no more and has nothing kept. What it has submitted goes on.
     bool leave(Owner);

@@ -39,7 +39,7 @@ TEST_F(ThreadSharesTest, TwoDoNotFetchWorkForTheSameThread) {
     EXPECT_EQ(shares_.used_by_others(a_), 1);
     EXPECT_EQ(shares_.used_by_others(c_), 4);
     shares_.submitted(a_, 1);  // all that the fetch brought
-    EXPECT_TRUE(shares_.release(a_));
+    EXPECT_FALSE(shares_.release(a_)) << "nothing else waits for a thread";
     EXPECT_EQ(shares_.used_by_others(b_), 1);
     EXPECT_EQ(shares_.begin(), a_);
     EXPECT_EQ(shares_.used_by_others(b_), 1) << "what runs is counted once";
@@ -136,7 +136,7 @@ TEST_F(ThreadSharesTest, WhoLeavesKeepsNothingAndAsksForNothing) {
     shares_.ask(a_, 1);
     EXPECT_EQ(shares_.take_told(), only(a_));
     shares_.ask(a_, 1);
-    EXPECT_TRUE(shares_.leave(a_));
+    EXPECT_FALSE(shares_.leave(a_)) << "no work of others waits";
     EXPECT_EQ(shares_.used_by_others(b_), 1) << "its work is still to be done";
     EXPECT_EQ(shares_.begin(), a_);
     EXPECT_FALSE(shares_.leave(a_));
