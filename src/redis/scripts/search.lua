@@ -182,12 +182,19 @@ local function walk_processed()
     return #leased - before
   end
 
+  -- Those leases whose events are in the index: only they can be compared with counts of it.
+  local function leased_in_index()
+    local ids = {}
+    for _, id in ipairs(leased_ids(index, group, low, high)) do
+      if redis.call('ZSCORE', index, digits(id)) then ids[#ids + 1] = id end
+    end
+    table.sort(ids)
+    return ids
+  end
+
   -- The time of the first entry at or below `high` that is no exception; nil when there is none down to `low`.
   local function end_of_run()
-    if not leased then
-      leased = leased_ids(index, group, low, high)
-      table.sort(leased)
-    end
+    leased = leased or leased_in_index()
     local first_rank = redis.call('ZCOUNT', index, '(' .. score(high), '+inf')
     local last_rank = redis.call('ZCOUNT', index, score(low), '+inf') - 1
     if first_rank > last_rank then return nil end
@@ -231,7 +238,7 @@ local function walk_processed()
       reached = us
     end
     high = bottom - 1
-    if group and hits == 0 and high >= low then
+    if group and group.leased <= most_leases and hits == 0 and high >= low then
       if jumps == 20 then
         more = true
         return
