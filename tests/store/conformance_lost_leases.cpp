@@ -3,6 +3,18 @@
 
 namespace eventy::test {
 
+namespace {
+
+/// Of so many events, which nobody else takes.
+void lose_two_leases(Session& worker, StoreBed& bed, int count) {
+    for (int round = 0; round < 2; ++round) {
+        ASSERT_EQ(worker.take(take_of(count, 0, doomed)).events.size(), static_cast<std::size_t>(count));
+        bed.pass(doomed_for);
+    }
+}
+
+}  // namespace
+
 TEST_P(StoreConformance, ALostLeaseIsAFailureThatSaysWhoHadIt) {
     const auto a = open(), b = open();
     a->publish_one("x");
@@ -72,10 +84,7 @@ TEST_P(StoreConformance, WhereAllWaitToBeAloneNobodyAsksAgainAndAgain) {
     const auto worker = open();
     constexpr int count = 300;  // more than a take looks at
     worker->publish(std::vector<std::string>(count, "x"));
-    for (int round = 0; round < 2; ++round) {
-        ASSERT_EQ(worker->take(take_of(count, 0, doomed)).events.size(), std::size_t{count});
-        bed().pass(doomed_for);
-    }
+    lose_two_leases(*worker, bed(), count);
     const TakeReply busy = worker->take(take_of(1, 1));
     EXPECT_TRUE(busy.events.empty());
     EXPECT_TRUE(busy.alone_left);
@@ -86,10 +95,7 @@ TEST_P(StoreConformance, WhereAllWaitToBeAloneNobodyAsksAgainAndAgain) {
 TEST_P(StoreConformance, AFailedAttemptForgivesLostLeases) {
     const auto worker = open();
     worker->publish_one("x");
-    for (int round = 0; round < 2; ++round) {
-        ASSERT_EQ(worker->take(take_of(1, 0, doomed)).events.size(), 1U);
-        bed().pass(doomed_for);
-    }
+    lose_two_leases(*worker, bed(), 1);
     const TakeReply alone = worker->take(take_of(1, 0));
     EXPECT_TRUE(alone.alone);
     ASSERT_TRUE(worker->retry_later(1, alone.epoch, "it let its worker live", 0ms));
@@ -101,10 +107,7 @@ TEST_P(StoreConformance, AFailedAttemptForgivesLostLeases) {
 TEST_P(StoreConformance, AHandedBackEventKeepsItsDanger) {
     const auto worker = open();
     worker->publish_one("x");
-    for (int round = 0; round < 2; ++round) {
-        ASSERT_EQ(worker->take(take_of(1, 0, doomed)).events.size(), 1U);
-        bed().pass(doomed_for);
-    }
+    lose_two_leases(*worker, bed(), 1);
     const TakeReply alone = worker->take(take_of(1, 0));
     ASSERT_TRUE(worker->settle(1, alone.epoch, Verdict::handed_back));
     const TakeReply busy = worker->take(take_of(1, 1));

@@ -2,41 +2,11 @@
 #include <random>
 #include <set>
 
-#include "store/store_fixture.hpp"
+#include "store/brute_force.hpp"
 
 namespace eventy::test {
 
 namespace {
-
-constexpr EventStatus all_statuses[] = {EventStatus::pending, EventStatus::processing, EventStatus::processed,
-                                        EventStatus::error};
-
-/// The brute-force model: all events, newest first.
-std::vector<StoredEvent> look_at_everything(Session& session, EventId last) {
-    std::vector<EventId> ids;
-    for (EventId id = last; id >= 1; --id) {
-        ids.push_back(id);
-    }
-    std::vector<StoredEvent> found;
-    for (const auto& event : session.get(ids)) {
-        if (event) {
-            found.push_back(*event);
-        }
-    }
-    return found;
-}
-
-std::vector<StoredEvent> matching(const std::vector<StoredEvent>& events, const EventFilter& filter) {
-    std::vector<StoredEvent> found;
-    for (const StoredEvent& event : events) {
-        if ((!filter.status || event.status == *filter.status) &&
-            (!filter.created_at_min || event.created_at >= *filter.created_at_min) &&
-            (!filter.created_at_max || event.created_at <= *filter.created_at_max)) {
-            found.push_back(event);
-        }
-    }
-    return found;
-}
 
 /// Leaves the queue with events in every status, in runs and alone. Returns the last id.
 EventId fill(Session& session, StoreBed& bed, std::mt19937_64& random, int steps, const std::string& group) {

@@ -1,16 +1,13 @@
 // Search and counts by the status over several groups: against brute force, and what they cost.
 #include <algorithm>
-#include <array>
 #include <optional>
 #include <random>
 
+#include "store/brute_force.hpp"
 #include "store/redis_fixture.hpp"
 
 namespace eventy::test {
 namespace {
-
-constexpr std::array all_statuses = {EventStatus::pending, EventStatus::processing, EventStatus::processed,
-                                     EventStatus::error};
 
 class RedisGroupsSearch : public RedisStoreTest {
 protected:
@@ -56,40 +53,12 @@ protected:
         }
     }
 
-    /// All events, oldest first, with the statuses that the keys of each say.
-    static std::vector<StoredEvent> look_at_everything(Session& session) {
-        std::vector<EventId> ids;
-        const EventId last = session.stats().last_id;
-        for (EventId id = 1; id <= last; ++id) {
-            ids.push_back(id);
-        }
-        std::vector<StoredEvent> found;
-        for (const auto& event : session.get(ids)) {
-            if (event) {
-                found.push_back(*event);
-            }
-        }
-        return found;
-    }
-
-    static std::vector<EventId> matching(const std::vector<StoredEvent>& events, const EventFilter& filter) {
-        std::vector<EventId> ids;
-        for (auto event = events.rbegin(); event != events.rend(); ++event) {
-            if ((!filter.status || event->status == *filter.status) &&
-                (!filter.created_at_min || event->created_at >= *filter.created_at_min) &&
-                (!filter.created_at_max || event->created_at <= *filter.created_at_max)) {
-                ids.push_back(event->id);
-            }
-        }
-        return ids;
-    }
-
     void compare(Session& session, std::mt19937& random) {
-        const auto everything = look_at_everything(session);
+        const auto everything = look_at_everything(session, session.stats().last_id);
         const auto any_time = [&] { return everything[random() % everything.size()].created_at; };
         const QueueStats stats = session.stats();
         for (const EventStatus status : all_statuses) {
-            const auto expected = matching(everything, {.status = status});
+            const auto expected = ids_of(matching(everything, {.status = status}));
             ASSERT_EQ(ids_of(session.search_all({.status = status}, 100)), expected) << status;
             ASSERT_EQ(session.count({.status = status}), static_cast<std::int64_t>(expected.size())) << status;
             ASSERT_EQ(stats.by_status.at(status), static_cast<std::int64_t>(expected.size())) << status;
@@ -102,24 +71,14 @@ protected:
             } else if (random() % 3 == 0) {
                 filter.created_at_max.reset();
             }
-            const auto expected = matching(everything, filter);
+            const auto expected = ids_of(matching(everything, filter));
             const auto limit = 7 + static_cast<std::int64_t>(random() % 200);
             ASSERT_EQ(ids_of(session.search_all(filter, limit)), expected) << *filter.status << ", pages of " << limit;
             ASSERT_EQ(session.count(filter), static_cast<std::int64_t>(expected.size())) << *filter.status;
         }
     }
 
-    /// How often Redis ran any of these commands since CONFIG RESETSTAT.
-    std::int64_t calls(const std::vector<std::string>& commands) {
-        const std::string stats = redis({"INFO", "commandstats"}).text;
-        std::int64_t sum = 0;
-        for (const std::string& command : commands) {
-            const std::size_t at = stats.find("cmdstat_" + command + ":calls=");
-            sum += at == std::string::npos ? 0 : std::stoll(stats.substr(stats.find('=', at) + 1));
-        }
-        return sum;
-    }
-    std::int64_t script_calls() { return calls({"evalsha", "eval"}); }
+    std::int64_t script_calls() { return calls_of("evalsha") + calls_of("eval"); }
 };
 
 TEST_F(RedisGroupsSearch, RandomLayoutsEqualBruteForce) {
@@ -165,7 +124,7 @@ TEST_F(RedisGroupsSearch, ManyExceptionsAreCountedInSeveralCalls) {
     EXPECT_GT(session->count({.status = EventStatus::error}), 3'000);
     EXPECT_GT(script_calls(), 1);
     EXPECT_LE(script_calls(), 5);
-    EXPECT_LE(calls({"zscore"}), 7'000) << "each one once";
+    EXPECT_LE(calls_of("zscore"), 7'000) << "each one once";
 }
 
 TEST_F(RedisGroupsSearch, ManyLeasesAreCountedInSeveralCalls) {
@@ -198,7 +157,11 @@ TEST_F(RedisGroupsSearch, CountsAndPagesCostWhatStandsOutNotTheQueue) {
         redis({"CONFIG", "RESETSTAT"});
         call();
         EXPECT_EQ(script_calls(), 1) << what;
-        EXPECT_LE(calls(looks), most_commands) << what;
+        std::int64_t looked = 0;
+        for (const std::string& command : looks) {
+            looked += calls_of(command);
+        }
+        EXPECT_LE(looked, most_commands) << what;
     };
     const std::map<EventStatus, std::int64_t> expected{{EventStatus::pending, 19'950},
                                                        {EventStatus::processing, 20},

@@ -18,11 +18,6 @@ protected:
         while (now_ms() < end) {
         }
     }
-    std::int64_t calls_of(const std::string& command) {
-        const std::string all = redis({"INFO", "commandstats"}).text;
-        const std::size_t at = all.find("cmdstat_" + command + ":calls=");
-        return at == std::string::npos ? 0 : std::stoll(all.substr(all.find('=', at) + 1));
-    }
     std::int64_t markers() { return redis({"LLEN", group().wake}).integer; }
 };
 
