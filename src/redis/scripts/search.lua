@@ -9,8 +9,9 @@
 --       1 if the index lacks entries (see reindex)}
 -- Cost  the page: three commands per event and what its status takes: a few for each set of a group and 200 entries, and
 --       one per entry and group that holds leases. For PROCESSING the leases are read (with several groups, while there
---       are no more than 8,000). By status no part of the index is read where nothing can match. Looks at no more than
---       2,000 entries, so a page may be short. Writes nothing.
+--       are no more than 8,000), and once for PROCESSED where it jumps over a long run of others (up to 8,000). By status
+--       no part of the index is read where nothing can match. Looks at no more than 2,000 entries, so a page may be
+--       short. Writes nothing.
 --@include shared/time.lua
 --@include shared/iso8601.lua
 --@include shared/groups.lua

@@ -13,7 +13,8 @@
 --       id, attempt, {payload, created_at, worker_id, key, headers, error} of each event, 1 if it is one to be run alone,
 --       and 1 if such events wait for a worker that holds nothing
 -- Cost  per event one MEMORY USAGE, one HMGET and its share of one ZADD and one HSET; ids that are gone by variadic EXISTS.
---       About 25 commands a call beside; looks at no more than `max` + 500 events and 2,000 ids.
+--       About 25 commands a call beside; looks at no more than `max` + 500 events and 2,000 ids. Where somebody deleted
+--       a set of the group: up to 500 each of held, open and delayed more.
 --
 -- Never allocates before its first write, PERSIST, so that workers drain a full Redis.
 --@include shared/time.lua

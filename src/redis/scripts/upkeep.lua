@@ -6,7 +6,7 @@
 --       5... of each live subscriber: id, group, worker id, host, pid
 -- Reply {gen, top, 1 if a take of the group would find something to do, 1 if it is time for a sweep, how many leases
 --       discard has revoked so far}
--- Cost  O(subscribers of this worker), and about 20 commands
+-- Cost  O(subscribers of this worker), and about 25 commands
 --
 -- Takes the TTL off what must have none, should anybody have put one there.
 --@include shared/time.lua
