@@ -127,6 +127,19 @@ TEST_F(RedisGroupsSearch, ManyExceptionsAreCountedInSeveralCalls) {
     EXPECT_LE(calls_of("zscore"), 7'000) << "each one once";
 }
 
+TEST_F(RedisGroupsSearch, ADeadLetterBeyondTheCursorsCountsOnceTowardsAnotherCall) {
+    const auto session = open();
+    publish_many(*session, 3000);
+    move_on(*session, "default", 900, Verdict::failed);
+    move_on(*session, "default", 2100, Verdict::processed);
+    move_on(*session, "mail", 400, Verdict::failed);
+    move_on(*session, "audit", 100, Verdict::processed);
+    session->count({.status = EventStatus::pending});  // which loads the script
+    redis({"CONFIG", "RESETSTAT"});
+    EXPECT_EQ(session->count({.status = EventStatus::pending}), 3000 - 900);
+    EXPECT_EQ(script_calls(), 1) << "of 800 and 300, with a limit of 2,000";
+}
+
 TEST_F(RedisGroupsSearch, ManyLeasesAreCountedInSeveralCalls) {
     std::mt19937 random(13);
     const auto session = open();

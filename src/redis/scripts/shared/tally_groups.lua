@@ -44,7 +44,7 @@ end
 -- read: of ERROR no leases, of PROCESSING leases alone, of PENDING what is dead or leased beyond the cursors, and what is
 -- delayed up to there.
 local function standing_out(index, list, wanted, from, to)
-  local most = math.ceil(wanted == 'PENDING' and 2000 / #list or 2000)
+  local most = 2000
   local found, low, sets, total = {}, from, {}, 0
   local edge = slowest_of(list).us
   local first = wanted == 'PENDING' and math.max(from, edge + 1) or from
@@ -54,9 +54,11 @@ local function standing_out(index, list, wanted, from, to)
   end
   local function add_set(name, status, low_end, high_end)
     local count = in_range(name, low_end, high_end)
+    -- Whether one of these is outranked is asked of each group.
+    local weight = status == wanted and status == 'PENDING' and #list or 1
     if count > 0 then
-      total = total + count
-      sets[#sets + 1] = {name = name, status = status, from = low_end, to = high_end}
+      total = total + count * weight
+      sets[#sets + 1] = {name = name, status = status, from = low_end, to = high_end, weight = weight}
     end
   end
   for _, group in ipairs(list) do
@@ -65,8 +67,8 @@ local function standing_out(index, list, wanted, from, to)
       add_set(group.open, 'PENDING', from, wanted == 'PENDING' and math.min(to, edge) or to)
     end
   end
-  local chunk = total <= most and most or math.ceil(most / #sets)
   for _, set in ipairs(sets) do
+    local chunk = total <= most and most or math.ceil(most / #sets / set.weight)
     local flat = redis.call('ZREVRANGEBYSCORE', set.name, score(set.to), score(math.max(set.from, low)), 'WITHSCORES',
                             'LIMIT', 0, chunk)
     for i = 1, #flat, 2 do note(flat[i], set.status) end
