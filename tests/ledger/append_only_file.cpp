@@ -5,6 +5,7 @@
 #include <optional>
 #include <sstream>
 #include <stdexcept>
+#include <utility>
 
 namespace eventy::ledger {
 
@@ -57,18 +58,52 @@ private:
     std::string_view text_;
 };
 
-}  // namespace
+/// The parts of a key: prefix:kind:type, and an id or a group.
+std::vector<std::string> parts_of(std::string_view key) {
+    std::vector<std::string> parts;
+    std::istringstream stream{std::string(key)};
+    for (std::string part; std::getline(stream, part, ':');) {
+        parts.push_back(part);
+    }
+    return parts;
+}
 
-Settles parse_settles(std::string_view text) {
-    Settles settles;
-    Commands commands(text);
-    std::vector<std::string_view> words;
-    while (commands.next(words)) {
-        if (words.size() < 4 || words[0] != "HSET") {
-            continue;
+class HistoryReader {
+public:
+    void read(const std::vector<std::string_view>& words) {
+        if (words[0] == "MULTI") {
+            removed_from_dead_.clear();
+            return;
         }
+        const auto parts = words.size() > 2 ? parts_of(words[1]) : std::vector<std::string>();
+        const bool of_a_type = parts.size() > 2;
+        if (of_a_type && words[0] == "HSET" && parts[1] == "meta") {
+            read_epoch(parts[2], words);
+        } else if (of_a_type && words[0] == "HSET" && parts[1] == "events") {
+            read_event(parts[2], words);
+        } else if (parts.size() > 3 && words[0] == "ZREM" && parts[1] == "dead") {
+            const std::string events = parts[0] + ":events:" + parts[2] + ':';
+            for (std::size_t i = 2; i < words.size(); ++i) {
+                removed_from_dead_.emplace_back(events + std::string(words[i]), parts[3]);
+            }
+        }
+    }
+
+    Histories histories;
+
+private:
+    void read_epoch(const std::string& type, const std::vector<std::string_view>& words) {
+        for (std::size_t i = 2; i + 1 < words.size(); i += 2) {
+            if (words[i] == "epoch") {
+                epochs_[type] = std::stoll(std::string(words[i + 1]));
+            }
+        }
+    }
+
+    void read_event(const std::string& type, const std::vector<std::string_view>& words) {
         Settle settle;
         std::string group;
+        bool discarded = false;
         for (std::size_t i = 2; i + 1 < words.size(); i += 2) {
             if (words[i] == "status") {
                 settle.status = words[i + 1];
@@ -77,21 +112,53 @@ Settles parse_settles(std::string_view text) {
                 std::string begin, end;
                 handled >> begin >> end >> group >> settle.worker;
             }
+            discarded = discarded || words[i] == "discarded";
         }
+        auto& event = histories[std::string(words[1])];
+        event.discarded = event.discarded || discarded;
         if (!settle.worker.empty()) {
-            settles[std::string(words[1])][group].push_back(std::move(settle));
+            event.groups[group].settles.push_back(std::move(settle));
+        } else if (words.size() == 4 && settle.status == "PENDING") {
+            retried(words[1], epochs_[type], event);
         }
     }
-    return settles;
+
+    /// The retry's script ends with the status, after it took the event out of `dead` where it stood there.
+    void retried(std::string_view key, std::int64_t last_epoch, EventHistory& event) {
+        for (const auto& [removed, its_group] : removed_from_dead_) {
+            if (removed == key) {
+                auto& group = event.groups[its_group];
+                group.before.push_back({last_epoch, std::move(group.settles), event.discarded});
+                group.settles.clear();
+            }
+        }
+        event.discarded = false;
+        ++event.retries;
+    }
+
+    std::map<std::string, std::int64_t> epochs_;                          // the last one of each type
+    std::vector<std::pair<std::string, std::string>> removed_from_dead_;  // event and group, in this transaction
+};
+
+}  // namespace
+
+Histories parse_histories(std::string_view text) {
+    HistoryReader reader;
+    Commands commands(text);
+    std::vector<std::string_view> words;
+    while (commands.next(words)) {
+        reader.read(words);
+    }
+    return std::move(reader.histories);
 }
 
-Settles read_settles(const std::string& file) {
+Histories read_histories(const std::string& file) {
     std::ifstream stream(file, std::ios::binary);
     std::ostringstream text;
     if (!stream || !(text << stream.rdbuf())) {
         throw std::runtime_error("cannot read " + file);
     }
-    return parse_settles(text.view());
+    return parse_histories(text.view());
 }
 
 }  // namespace eventy::ledger

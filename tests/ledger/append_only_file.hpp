@@ -1,5 +1,6 @@
-// Who settled what, as Redis wrote it down: an event's hash keeps only what the last group did.
+// Who settled and retried what, as Redis wrote it down: an event's hash keeps only what the last group did.
 #pragma once
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
@@ -14,13 +15,38 @@ struct Settle {
     bool operator==(const Settle&) const = default;
 };
 
-/// By the key of the event's hash, and then by group, in the order in which they happened.
-using Settles = std::map<std::string, std::map<std::string, std::vector<Settle>>, std::less<>>;
+/// A life of an event in a group begins when it is published, or retried by hand where the group had given it up.
+struct PastLife {
+    std::int64_t last_epoch = 0;  // takes of later lives have higher ones
+    std::vector<Settle> settles = {};
+    bool discarded = false;
+
+    bool operator==(const PastLife&) const = default;
+};
+
+/// What happened to an event in a group, in its order.
+struct GroupHistory {
+    std::vector<PastLife> before = {};  // each ended by a retry by hand
+    std::vector<Settle> settles = {};   // since
+
+    bool operator==(const GroupHistory&) const = default;
+};
+
+struct EventHistory {
+    std::map<std::string, GroupHistory> groups = {};
+    int retries = 0;         // by hand, that changed something
+    bool discarded = false;  // since the last of them
+
+    bool operator==(const EventHistory&) const = default;
+};
+
+/// By the key of the event's hash.
+using Histories = std::map<std::string, EventHistory, std::less<>>;
 
 /// Of the text of an append-only file; what is cut off at its end is left out.
-Settles parse_settles(std::string_view text);
+Histories parse_histories(std::string_view text);
 
 /// Throws std::runtime_error.
-Settles read_settles(const std::string& file);
+Histories read_histories(const std::string& file);
 
 }  // namespace eventy::ledger

@@ -18,31 +18,52 @@ const std::string text =
     command({"MULTI"}) + command({"PERSIST", "ledger:index:Entry"}) +
     command({"HSET", "ledger:events:Entry:7", "status", "PROCESSED", "handled", "1 2 default a 1"}) +
     command({"HSET", "ledger:events:Entry:7", "status", "ERROR", "error", "line\r\nline", "handled", "3 4 long b 1"}) +
-    "#TS:1\r\n" + command({"EXEC"}) + command({"HSET", "ledger:events:Entry:8", "status", "PENDING"}) +
+    "#TS:1\r\n" + command({"EXEC"}) + command({"HSET", "ledger:events:Entry:8", "id", "8", "status", "PENDING"}) +
     command({"HSET", "ledger:events:Entry:7", "handled", "5 6 default c 1", "status", "PROCESSED"});
 
 TEST(LedgerAppendOnlyFile, TellsWhatEachGroupSettledInItsOrder) {
-    const auto settles = parse_settles(text);
-    ASSERT_EQ(settles.size(), 1U);
-    const auto& of_event = settles.at("ledger:events:Entry:7");
-    EXPECT_EQ(of_event.at("default"), (std::vector<Settle>{{"PROCESSED", "a"}, {"PROCESSED", "c"}}));
-    EXPECT_EQ(of_event.at("long"), (std::vector<Settle>{{"ERROR", "b"}}));
+    const auto histories = parse_histories(text);
+    const auto& groups = histories.at("ledger:events:Entry:7").groups;
+    EXPECT_EQ(groups.at("default").settles, (std::vector<Settle>{{"PROCESSED", "a"}, {"PROCESSED", "c"}}));
+    EXPECT_EQ(groups.at("long").settles, (std::vector<Settle>{{"ERROR", "b"}}));
+    EXPECT_TRUE(histories.at("ledger:events:Entry:8").groups.empty());
 }
 
 TEST(LedgerAppendOnlyFile, WhatIsCutOffCountsForNothing) {
     std::size_t most = 0;
     for (std::size_t size = 0; size < text.size(); ++size) {
-        const auto settles = parse_settles(text.substr(0, size));
         std::size_t count = 0;
-        for (const auto& [key, groups] : settles) {
-            for (const auto& [group, all] : groups) {
-                count += all.size();
+        for (const auto& [key, event] : parse_histories(text.substr(0, size))) {
+            for (const auto& [name, group] : event.groups) {
+                count += group.settles.size();
             }
         }
         EXPECT_GE(count, most);
         most = count;
     }
     EXPECT_EQ(most, 2U);
+}
+
+TEST(LedgerAppendOnlyFile, ARetryBeginsALifeInTheGroupsThatHadGivenItUp) {
+    const std::string key = "ledger:events:Entry:7";
+    const std::string given_up = command({"HSET", "ledger:meta:Entry", "gen", "x", "epoch", "100"}) +
+                                 command({"HSET", key, "status", "ERROR", "handled", "1 2 default a 1"}) +
+                                 command({"HSET", key, "status", "PROCESSED", "handled", "1 2 long a 1"}) +
+                                 command({"HSET", key, "status", "ERROR", "error", "by hand", "discarded", "1"});
+    const std::string retried = command({"MULTI"}) + command({"ZREM", "ledger:dead:Entry:default", "7"}) +
+                                command({"HSET", key, "status", "PENDING"}) + command({"EXEC"});
+    const auto event = parse_histories(given_up + retried).at(key);
+    EXPECT_EQ(event.retries, 1);
+    EXPECT_EQ(event.groups.at("default"), (GroupHistory{{{100, {{"ERROR", "a"}}, true}}, {}}));
+    EXPECT_EQ(event.groups.at("long"), (GroupHistory{{}, {{"PROCESSED", "a"}}}));
+    // One that waited for its next attempt in each group has still the same life.
+    const std::string hastened = command({"MULTI"}) + command({"HSET", key, "status", "PENDING"}) + command({"EXEC"});
+    const auto later = parse_histories(given_up + retried + hastened).at(key);
+    EXPECT_EQ(later.retries, 2);
+    EXPECT_EQ(later.groups, event.groups);
+    // The sweep takes what is gone out of the set, and says nothing of the event.
+    const std::string swept = command({"ZREM", "ledger:dead:Entry:default", "7"});
+    EXPECT_EQ(parse_histories(given_up + swept + hastened).at(key).groups.at("default").before.size(), 0U);
 }
 
 }  // namespace

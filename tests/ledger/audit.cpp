@@ -61,6 +61,7 @@ void add(const Verdict& one, const Place& place, Verdict& all) {
     all.after_death.add(one.after_death);
     all.after_return.add(one.after_return);
     all.first_start.add(one.first_start);
+    all.retried += one.retried;
     all.discarded += one.discarded;
     all.findings.insert(all.findings.end(), one.findings.begin(), one.findings.end());
     all.groups.push_back({.place = place,

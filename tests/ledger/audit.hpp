@@ -77,10 +77,11 @@ struct Verdict {
     std::int64_t refused_stale = 0;    // calls with a stale epoch that changed nothing, as they must
     std::int64_t handled_again = 0;
     std::map<std::string, std::int64_t> reasons = {};  // of handled_again
+    std::int64_t retried = 0;                          // by hand, where that changed something
     std::int64_t discarded = 0;                        // events that were given up because somebody discarded them
     Longest after_death = {}, after_return = {};
     Longest first_start =
-        {};  // from the publishing, or the first free worker after it, to the first start in the group
+        {};  // from the publishing or a retry by hand, or the first free worker after it, to the next start
     std::map<std::string, std::int64_t> faults = {};
     std::vector<Finding> findings = {};
     std::vector<GroupFigures> groups = {};

@@ -77,6 +77,15 @@ protected:
     StoredFailure lost_lease_of_process(Micros ms, int process) {
         return {.at = by_redis(ms), .lost_lease = true, .worker = "a-host-" + std::to_string(process) + "-1f"};
     }
+    /// What was done so far to the event was given up, and a retry by hand ended that.
+    void retry(Micros asked, Micros confirmed, std::int64_t id, std::int64_t last_epoch) {
+        run_record(asked, "p1.1", id, 0, What::retrying, "", 0);
+        run_record(confirmed, "p1.1", id, 0, What::retried, "taken up", 0);
+        auto& event = redis().events[id];
+        event.before.push_back({.last_epoch = last_epoch, .settles = std::move(event.settles)});
+        event.settles.clear();
+        ++event.retries;
+    }
     /// Without the run of event 2 that follows w1.1's death.
     void remove_runs_of(const std::string& who) {
         std::erase_if(evidence_.records, [&](const Record& r) { return r.who == who && !r.token.empty(); });

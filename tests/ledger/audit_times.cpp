@@ -10,8 +10,12 @@ namespace {
 
 class TimeCheck {
 public:
-    TimeCheck(const GroupEvidence& evidence, const Timeline& timeline, Verdict& verdict)
-        : evidence_(evidence), timeline_(timeline), verdict_(verdict), slack_(micros(evidence.terms.slack)) {
+    TimeCheck(const GroupEvidence& evidence, const Timeline& timeline, const RetriesByHand& retries, Verdict& verdict)
+        : evidence_(evidence),
+          timeline_(timeline),
+          retries_(retries),
+          verdict_(verdict),
+          slack_(micros(evidence.terms.slack)) {
         for (const auto& run : timeline.runs()) {
             runs_by_worker_[run.worker].push_back(&run);
             all_by_worker_[run.worker].push_back(&run);
@@ -54,22 +58,39 @@ public:
         std::map<std::int64_t, const Run*> first;
         for (const auto& [token, runs] : timeline_.runs_of()) {
             const Run& run = timeline_.runs()[runs.front()];
-            first[run.id] = &run;
+            if (life_of(run) == 0) {  // else it was discarded before it could begin
+                first[run.id] = &run;
+            }
         }
         std::set<Micros> before_it;  // when those of lower ids began
         for (const auto& [id, run] : first) {
             const auto at = published.find(run->token);
             if (at != published.end() && run->began > at->second) {
                 const auto later = before_it.upper_bound(run->began);
-                first_start(*run, at->second, later == before_it.begin() ? 0 : *std::prev(later));
+                first_start(*run, at->second, later == before_it.begin() ? 0 : *std::prev(later), "published");
             }
             before_it.insert(run->began);
         }
     }
 
+    /// What was retried by hand goes before what is new.
+    void after_retries() {
+        for (const auto& [token, runs] : timeline_.runs_of()) {
+            std::size_t life = 0;
+            for (const auto i : runs) {
+                const Run& run = timeline_.runs()[i];
+                const auto confirmed = retries_.confirmed(token, timeline_.taken_at(run));
+                if (life_of(run) > life && confirmed && *confirmed < run.began) {
+                    first_start(run, *confirmed, 0, "retried by hand");
+                }
+                life = life_of(run);
+            }
+        }
+    }
+
 private:
     /// Published, and nobody has begun it yet. As long as those published before it begin, it waits for its turn.
-    void first_start(const Run& run, Micros published, Micros one_before_it_began) {
+    void first_start(const Run& run, Micros published, Micros one_before_it_began, const std::string& how) {
         const Micros free = timeline_.somebody_free_since(published, run.began, run.in_danger);
         const Micros since = std::max(free, one_before_it_began);
         // Who takes it and dies before he begins it loses a lease's time of it.
@@ -83,8 +104,8 @@ private:
                                          .from = since,
                                          .to = run.began,
                                          .words = "event " + std::to_string(run.id) + " began " +
-                                                  std::to_string((run.began - published) / 1000) +
-                                                  " ms after it was published, and " + std::to_string(time / 1000) +
+                                                  std::to_string((run.began - published) / 1000) + " ms after it was " +
+                                                  how + ", and " + std::to_string(time / 1000) +
                                                   " ms after its turn had come and a worker was free for it"});
         }
     }
@@ -99,7 +120,7 @@ private:
                 break;
             }
         }
-        if (next == nullptr || next->began <= died) {
+        if (next == nullptr || next->began <= died || life_of(*next) != life_of(run)) {
             return;  // given up as ERROR, or somebody had it before
         }
         // One that is in danger needs a worker that holds nothing.
@@ -122,14 +143,12 @@ private:
         }
     }
 
+    std::size_t life_of(const Run& run) const { return ledger::life_of(evidence_.stored, run.id, run.epoch); }
+
     /// How many others took it after the death and lost that lease before they began it, because they died or were in
     /// trouble as well. What else it was lost for is no excuse.
     int lost_meanwhile(const Run& of_the_dead, const Run& next, Micros died) const {
-        const auto event = evidence_.stored.events.find(next.id);
-        if (event == evidence_.stored.events.end()) {
-            return 0;
-        }
-        const auto leases = timeline_.lost_leases(next.token, event->second.failures, next.epoch);
+        const auto leases = timeline_.lost_leases(next.token, next.epoch);
         return static_cast<int>(std::count_if(leases.begin(), leases.end(), [&](const Timeline::LostLease& lease) {
             return lease.known > died && lease.worker_id != of_the_dead.worker_id && lease.began;
         }));
@@ -175,6 +194,7 @@ private:
 
     const GroupEvidence& evidence_;
     const Timeline& timeline_;
+    const RetriesByHand& retries_;
     Verdict& verdict_;
     Micros slack_;
     std::map<std::string, std::vector<const Run*>> runs_by_worker_, all_by_worker_;  // of the group; of all groups
@@ -182,13 +202,15 @@ private:
 
 }  // namespace
 
-void check_times(const GroupEvidence& evidence, const Timeline& timeline, Verdict& verdict) {
-    TimeCheck check(evidence, timeline, verdict);
+void check_times(const GroupEvidence& evidence, const Timeline& timeline, const RetriesByHand& retries,
+                 Verdict& verdict) {
+    TimeCheck check(evidence, timeline, retries, verdict);
     check.after_deaths();
     if (evidence.tells_returns) {
         check.after_returns();
     }
     check.first_starts();
+    check.after_retries();
 }
 
 }  // namespace eventy::ledger

@@ -45,9 +45,9 @@ std::string append_only_file(const std::string& folder, const std::string& serve
 }
 
 void read_home(RedisUnderTest& redis, const std::string& name, Evidence& evidence) {
-    const auto settles = read_settles(redis.file());
+    const auto histories = read_histories(redis.file());
     for (const auto& place : places_of(name)) {
-        evidence.stored[place] = read_stored_state(redis.server(), settles, place);
+        evidence.stored[place] = read_stored_state(redis.server(), histories, place);
     }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ledger/audit_published.hpp"
+#include "ledger/audit_retries.hpp"
 #include "ledger/audit_times.hpp"
 #include "ledger/timeline.hpp"
 
@@ -13,7 +14,13 @@ namespace {
 Timeline::Failures failures_of(const StoredState& stored) {
     Timeline::Failures failures;
     for (const auto& [id, event] : stored.events) {
-        failures[event.token] = event.failures;
+        auto& all = failures[event.token];
+        all = event.failures;
+        for (const auto& life : event.before) {
+            const Micros at = life.last_epoch + 1;
+            const auto later = [at](const StoredFailure& failure) { return failure.at >= at; };
+            all.insert(std::find_if(all.begin(), all.end(), later), {.at = at});
+        }
     }
     return failures;
 }
@@ -24,12 +31,14 @@ public:
         : evidence_(evidence),
           terms_(evidence.terms),
           timeline_(evidence.records, evidence.terms, evidence.place, failures_of(evidence.stored)),
-          redis_losses_(evidence.records, evidence.terms) {}
+          redis_losses_(evidence.records, evidence.terms),
+          retries_(evidence.records) {}
 
     Verdict run() {
         read_discards();
         if (evidence_.tells_publishing) {
             check_published(evidence_, redis_losses_, verdict_);
+            retries_.check(evidence_.stored, verdict_);
         }
         check_events();
         check_states();
@@ -38,7 +47,7 @@ public:
         }
         check_fences();
         check_discards();
-        check_times(evidence_, timeline_, verdict_);
+        check_times(evidence_, timeline_, retries_, verdict_);
         return std::move(verdict_);
     }
 
@@ -65,30 +74,54 @@ private:
 
     // -- what became of each event ------------------------------------------------------------------------------------
 
+    using Runs = std::vector<std::size_t>;
+
     void check_events() {
         for (const auto& [id, event] : evidence_.stored.events) {
+            std::vector<Runs> lives(event.before.size() + 1);
             const auto found = timeline_.runs_of().find(event.token);
-            const auto none = std::vector<std::size_t>();
-            const auto& runs = found == timeline_.runs_of().end() ? none : found->second;
-            const bool done = event.places == std::vector<std::string>{"done"};
-            const bool dead = event.places == std::vector<std::string>{"dead"};
-            if (done) {
-                ++verdict_.processed;
-                check_done(id, event, runs);
-            } else if (dead) {
-                ++verdict_.given_up;
-                check_given_up(id, event, runs);
-            } else if (event.places.size() == 1) {
-                ++verdict_.unfinished;
-                find(Must::nothing_lost, event.token, "event " + std::to_string(id) + " is still " + event.places[0]);
+            for (const auto i : found == timeline_.runs_of().end() ? Runs() : found->second) {
+                lives[ledger::life_of(event, timeline_.runs()[i].epoch)].push_back(i);
             }
-            if (!runs.empty()) {
-                check_settled_by(id, event, runs);
+            for (std::size_t life = 0; life < event.before.size(); ++life) {
+                check_past_life(id, event, event.before[life], lives[life]);
+                check_settled_by(id, event.token, event.before[life].settles, lives[life]);
             }
+            check_last_life(id, event, lives.back());
+            check_settled_by(id, event.token, event.settles, lives.back());
         }
     }
 
-    void check_done(std::int64_t id, const StoredEvent& event, const std::vector<std::size_t>& runs) {
+    void check_last_life(std::int64_t id, const StoredEvent& event, const Runs& runs) {
+        if (event.places == std::vector<std::string>{"done"}) {
+            ++verdict_.processed;
+            check_done(id, event, runs);
+        } else if (event.places == std::vector<std::string>{"dead"}) {
+            ++verdict_.given_up;
+            const bool discarded_before = std::any_of(event.before.begin(), event.before.end(),
+                                                      [](const PastLife& life) { return life.discarded; });
+            if (discards_.contains(event.token) && !discarded_before) {
+                ++verdict_.discarded;
+            } else {
+                check_given_up(id, event, runs, INT64_MAX);
+            }
+        } else if (event.places.size() == 1) {
+            ++verdict_.unfinished;
+            find(Must::nothing_lost, event.token, "event " + std::to_string(id) + " is still " + event.places[0]);
+        }
+    }
+
+    /// It ended because somebody retried what had been given up.
+    void check_past_life(std::int64_t id, const StoredEvent& event, const PastLife& life, const Runs& runs) {
+        if (!life.settles.empty() && life.settles.back().status == "PROCESSED") {
+            find(Must::one_state, event.token,
+                 "event " + std::to_string(id) + " had been processed, and was given up and retried by hand");
+        } else if (!life.discarded || !life.settles.empty() || !discards_.contains(event.token)) {
+            check_given_up(id, event, runs, life.last_epoch);
+        }
+    }
+
+    void check_done(std::int64_t id, const StoredEvent& event, const Runs& runs) {
         const bool finished = std::any_of(runs.begin(), runs.end(), [&](std::size_t i) {
             const Run& run = timeline_.runs()[i];
             return run.outcome == "ok" && run.worker_id == event.settles.back().worker;
@@ -100,11 +133,8 @@ private:
         }
     }
 
-    void check_given_up(std::int64_t id, const StoredEvent& event, const std::vector<std::size_t>& runs) {
-        if (discards_.contains(event.token)) {
-            ++verdict_.discarded;
-            return;
-        }
+    /// In a life that has these runs and takes up to this epoch.
+    void check_given_up(std::int64_t id, const StoredEvent& event, const Runs& runs, std::int64_t last_epoch) {
         int failed = 0;
         bool rejected = false;
         for (const auto i : runs) {
@@ -115,23 +145,24 @@ private:
         if (rejected || failed >= terms_.max_attempts) {
             return;
         }
-        const auto leases = timeline_.lost_leases(event.token, event.failures);
+        const auto leases = timeline_.lost_leases(event.token, last_epoch);
         const auto lost =
             std::count_if(leases.begin(), leases.end(), [](const auto& one) { return one.began.has_value(); });
         if (lost < terms_.max_lost_leases) {
             find(Must::nothing_lost, event.token,
-                 "event " + std::to_string(id) + " is ERROR (" + event.error + ") after " + std::to_string(failed) +
+                 "event " + std::to_string(id) + " was given up (" + event.error + ") after " + std::to_string(failed) +
                      " failed attempts and " + std::to_string(lost) + " explained lost leases");
         }
     }
 
     /// The settle that counts must have been that of the last taker.
-    void check_settled_by(std::int64_t id, const StoredEvent& event, const std::vector<std::size_t>& runs) {
-        const Run& last = timeline_.runs()[runs.back()];
-        if (event.settles.empty()) {
+    void check_settled_by(std::int64_t id, const std::string& token, const std::vector<Settle>& settles,
+                          const Runs& runs) {
+        if (settles.empty() || runs.empty()) {
             return;
         }
-        const Settle& settle = event.settles.back();
+        const Run& last = timeline_.runs()[runs.back()];
+        const Settle& settle = settles.back();
         const bool another = settle.worker != last.worker_id;
         // The same worker had it twice: its last run must be the one that is stored.
         const bool earlier =
@@ -141,24 +172,24 @@ private:
             return;  // Redis knows nothing of that take: the lease before it holds again
         }
         if (another || earlier) {
-            find(Must::no_stale_settle, event.token,
+            find(Must::no_stale_settle, token,
                  "event " + std::to_string(id) + " was settled by " + settle.worker + ", though " + last.worker +
                      " had taken it later, under epoch " + std::to_string(last.epoch));
-        } else if (event.settles.size() > 1) {
-            find(Must::no_stale_settle, event.token,
-                 "event " + std::to_string(id) + " was settled " + std::to_string(event.settles.size()) +
-                     " times, first by " + event.settles.front().worker);
+        } else if (settles.size() > 1) {
+            find(Must::no_stale_settle, token,
+                 "event " + std::to_string(id) + " was settled " + std::to_string(settles.size()) +
+                     " times, first by " + settles.front().worker);
         }
     }
 
     /// What was discarded before its take must not be handled.
     void check_discards() {
-        constexpr Micros about = 20'000;  // when it was taken is known to some ms
         for (const auto& [token, record] : discards_) {
             const auto runs = timeline_.runs_of().find(token);
             for (const auto i : runs == timeline_.runs_of().end() ? std::vector<std::size_t>() : runs->second) {
                 const Run& run = timeline_.runs()[i];
-                if (record.what == What::discarded && timeline_.taken_at(run) > record.at + about) {
+                if (record.what == What::discarded && timeline_.taken_at(run) > record.at + Timeline::about &&
+                    life_of(run) == 0) {
                     find(Must::all_explained, token,
                          "event " + std::to_string(run.id) + " was taken by " + run.worker +
                              " after it had been discarded");
@@ -237,6 +268,8 @@ private:
                ran >= micros(terms_.handler_timeout);
     }
 
+    std::size_t life_of(const Run& run) const { return ledger::life_of(evidence_.stored, run.id, run.epoch); }
+
     void check_runs(const std::string& token, const std::vector<std::size_t>& runs) {
         for (std::size_t i = 1; i < runs.size(); ++i) {
             const Run& before = timeline_.runs()[runs[i - 1]];
@@ -257,6 +290,10 @@ private:
     std::string reason_for(const Run& before, const Run& again) const {
         if (before.epoch == again.epoch) {
             return {};
+        }
+        if (life_of(again) != life_of(before)) {
+            const bool anew = again.attempt == 1 && retries_.asked_before(again.token, timeline_.taken_at(again));
+            return anew ? "retried by hand" : "";
         }
         if (again.attempt > before.attempt) {
             return again.attempt == before.attempt + 1 && counts_as_failed(before) ? "failed attempt" : "";
@@ -290,6 +327,7 @@ private:
     Timeline timeline_;
     Verdict verdict_;
     RedisLosses redis_losses_;
+    RetriesByHand retries_;
     std::map<std::string, Record> discards_;  // that were asked for, unless they came too late
 };
 

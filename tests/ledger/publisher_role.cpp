@@ -2,6 +2,8 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <set>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -17,6 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int threads = 3;  // for each server, so that calls meet in one batch
+constexpr std::int64_t dead_letters_a_look = 50;
 
 /// The queues of one server.
 struct Home {
@@ -50,6 +53,10 @@ public:
         std::vector<std::thread> all;
         for (int i = 0; i < all_threads(); ++i) {
             all.emplace_back([this, i] { publish_some(i); });
+        }
+        std::vector<std::jthread> retrying;
+        for (const auto& home : homes_) {
+            retrying.emplace_back([this, &home](const std::stop_token& stop) { retry_some(*home, stop); });
         }
         for (auto& thread : all) {
             thread.join();
@@ -93,8 +100,7 @@ private:
         ledger_.append_all(records);
         const bool with_word = count == 1 && choices.between(1, 8) == 1;
         const bool once_more = with_word && choices.between(1, 3) == 1;
-        // Not where Redis may give the id to another event meanwhile.
-        const bool discards = count == 1 && !with_word && !options_.everysec && choices.between(1, 150) == 1;
+        const bool discards = count == 1 && !with_word && acts_by_id() && choices.between(1, 150) == 1;
         PublishOptions options;
         options.dedup_key = with_word ? records[0].token : "";
         const bool published = try_to_publish(queue, records, options);
@@ -103,6 +109,43 @@ private:
         }
         if (discards && published) {
             discard(queue, records[0]);
+        }
+        // Most of these are not dead, but for those that were just discarded.
+        if (published && count == 1 && acts_by_id() && choices.between(1, discards ? 2 : 100) == 1) {
+            retry(queue, records[0]);
+        }
+    }
+
+    /// Not where Redis may give the id to another event meanwhile.
+    bool acts_by_id() const { return !options_.everysec; }
+
+    /// Dead letters of this slot's own events, some of them, each once.
+    void retry_some(const Home& home, const std::stop_token& stop) {
+        Choices choices(draw(options_.seed, options_.name + " retries on " + home.name));
+        std::set<std::string> seen;
+        while (!stop.stop_requested() && acts_by_id()) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(choices.between(300, 1200)));
+            retry_dead_letters(home, home.entries, seen);
+            retry_dead_letters(home, home.chores, seen);
+        }
+    }
+
+    template <class T>
+    void retry_dead_letters(const Home& home, const EventQueue<T>& queue, std::set<std::string>& seen) {
+        Page<QueueEvent<T>> page;
+        try {
+            page = queue.search_events({.status = EventStatus::error}, {.limit = dead_letters_a_look});
+        } catch (const Error&) {
+            return;
+        }
+        for (const auto& event : page) {
+            const std::string& token = event.payload.token;
+            const bool chosen = draw(options_.seed, token + " is retried") % 4 != 0;
+            if (chosen && token.starts_with(slot_ + '-') && seen.insert(token).second) {
+                retry(queue, {.where = {.server = home.name, .type = std::string(T::event_name)},
+                              .token = token,
+                              .id = event.id});
+            }
         }
     }
 
@@ -143,6 +186,22 @@ private:
         record.what = What::discarded;
         try {
             record.note = queue.discard(record.id) ? "given up" : "too late";
+        } catch (const Error& error) {
+            record.note = std::string("no-answer: ") + error.what();
+        }
+        ledger_.append(record);
+    }
+
+    template <class T>
+    void retry(const EventQueue<T>& queue, Record record) {
+        record.what = What::retrying;
+        record.note = {};
+        ledger_.append(record);
+        record.what = What::retried;
+        try {
+            record.note = queue.retry_event(record.id) ? "taken up" : "not dead";
+        } catch (const EventNotFound&) {
+            record.note = "gone";
         } catch (const Error& error) {
             record.note = std::string("no-answer: ") + error.what();
         }

@@ -24,6 +24,8 @@ enum class What {
     unknown,  // publish threw: the event may or may not be there
     discarding,
     discarded,  // the note: given up, too late, or no-answer
+    retrying,   // is about to retry the event by hand
+    retried,    // the note: taken up, not dead, gone, or no-answer
     // a worker
     subscribed,
     start,    // the handler began; the note is the worker's id

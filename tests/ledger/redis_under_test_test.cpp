@@ -15,7 +15,7 @@ TEST(LedgerRedisUnderTest, WhatIsKeptOfItTellsTheSameAgain) {
     ASSERT_NE(mkdtemp(name.data()), nullptr);
     const std::filesystem::path folder = name;
     const std::string kept = folder / "r1.aof";
-    Settles settles;
+    Histories histories;
     {
         RedisUnderTest redis(false);
         redis.server().must({"HSET", "ledger:events:Entry:7", "status", "PROCESSED", "handled", "1 2 default a 1"});
@@ -23,7 +23,7 @@ TEST(LedgerRedisUnderTest, WhatIsKeptOfItTellsTheSameAgain) {
         redis.start();
         redis.server().must({"SET", "ledger:counter:Entry", "7"});
         redis.keep_file(kept);
-        settles = read_settles(redis.file());
+        histories = read_histories(redis.file());
         redis.server().must({"SET", "ledger:counter:Entry", "8"});
     }
     {
@@ -33,8 +33,8 @@ TEST(LedgerRedisUnderTest, WhatIsKeptOfItTellsTheSameAgain) {
         EXPECT_EQ(again.server().must({"GET", "ledger:counter:Entry"}).text, "7");
         EXPECT_TRUE(again.server().must({"GET", "ledger:counter:Chore"}).is_nil());
         EXPECT_EQ(again.server().must({"HGET", "ledger:events:Entry:7", "status"}).text, "PROCESSED");
-        EXPECT_EQ(settles.size(), 1U);
-        EXPECT_EQ(read_settles(again.file()), settles);
+        EXPECT_EQ(histories.size(), 1U);
+        EXPECT_EQ(read_histories(again.file()), histories);
     }
     std::filesystem::remove_all(folder);
 }

@@ -85,6 +85,7 @@ std::string make_table(const Verdict& verdict, const Terms& terms) {
     count("processed", verdict.processed);
     count("given up as ERROR (failed attempts, lost leases)", verdict.given_up);
     count("  of them discarded by hand", verdict.discarded);
+    count("events retried by hand", verdict.retried);
     zero("lost", Must::nothing_lost);
     if (terms.may_lose.count() > 0) {
         const auto may = "at most " + in_seconds(std::chrono::microseconds(terms.may_lose).count());

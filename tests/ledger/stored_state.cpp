@@ -104,6 +104,18 @@ local leases, delayed, dead, held, groups = unpack(KEYS)
 local cursor = tonumber(string.match(redis.call('HGET', groups, ARGV[3]) or '0', '^%d+'))
 local found = {}
 local function say(id, words) found[#found + 1] = id .. ' ' .. words end
+-- Then the status is PENDING again, though this group may have processed it.
+local function retried_elsewhere(id)
+  if redis.call('HEXISTS', ARGV[2] .. id, 'error') == 0 then return false end
+  for i = 4, #ARGV do
+    local of = redis.call('HGET', groups, ARGV[i])
+    if of and tonumber(id) > tonumber(string.match(of, '^%d+')) or redis.call('ZSCORE', KEYS[2 * i - 2], id) or
+       redis.call('ZSCORE', KEYS[2 * i - 1], id) then
+      return true
+    end
+  end
+  return false
+end
 for _, id in ipairs(redis.call('ZRANGE', leases, 0, -1)) do
   if redis.call('ZSCORE', delayed, id) then say(id, 'leased and delayed') end
   if redis.call('ZSCORE', dead, id) then say(id, 'leased and dead') end
@@ -118,7 +130,7 @@ end
 for number = math.max(1, cursor - tonumber(ARGV[1]) + 1), cursor do
   local id = string.format('%.0f', number)
   if redis.call('HGET', ARGV[2] .. id, 'status') == 'PENDING' and not redis.call('ZSCORE', leases, id) and
-     not redis.call('ZSCORE', delayed, id) and not redis.call('ZSCORE', dead, id) then
+     not redis.call('ZSCORE', delayed, id) and not redis.call('ZSCORE', dead, id) and not retried_elsewhere(id) then
     say(id, 'in no state')
   end
 end
@@ -127,7 +139,7 @@ return found
 
 }  // namespace
 
-StoredState read_stored_state(test::RedisServer& redis, const Settles& settles, const Place& place) {
+StoredState read_stored_state(test::RedisServer& redis, const Histories& histories, const Place& place) {
     StoredState state;
     const auto counter = redis.must({"GET", of_type(place, "counter")}).text;
     state.last_id = counter.empty() ? 0 : std::stoll(counter);
@@ -139,9 +151,12 @@ StoredState read_stored_state(test::RedisServer& redis, const Settles& settles, 
         const auto fields = redis.must({"HMGET", name, "payload", "status", "error", "failures"}).texts();
         if (!fields[0].empty()) {
             auto event = read_hash(fields, place.group);
-            if (const auto found = settles.find(name); found != settles.end()) {
-                const auto own = found->second.find(place.group);
-                event.settles = own == found->second.end() ? std::vector<Settle>() : own->second;
+            if (const auto found = histories.find(name); found != histories.end()) {
+                event.retries = found->second.retries;
+                if (const auto own = found->second.groups.find(place.group); own != found->second.groups.end()) {
+                    event.settles = own->second.settles;
+                    event.before = own->second.before;
+                }
             }
             find_places(id, state.cursor, sets, event);
             state.events.emplace(id, std::move(event));
@@ -152,9 +167,20 @@ StoredState read_stored_state(test::RedisServer& redis, const Settles& settles, 
 
 std::vector<std::pair<std::int64_t, std::string>> look_for_misplaced(test::RedisServer& redis, const Place& place,
                                                                      int depth) {
-    const auto found = redis.must({"EVAL", misplaced_script, "5", of_group(place, "leases"), of_group(place, "delayed"),
-                                   of_group(place, "dead"), of_group(place, "held"), of_type(place, "groups"),
-                                   std::to_string(depth), of_type(place, "events") + ':', place.group});
+    std::vector<std::string> keys = {of_group(place, "leases"), of_group(place, "delayed"), of_group(place, "dead"),
+                                     of_group(place, "held"), of_type(place, "groups")};
+    std::vector<std::string> arguments = {std::to_string(depth), of_type(place, "events") + ':', place.group};
+    for (const auto& other : groups) {
+        if (other.type == place.type && other.group != place.group) {
+            const Place its{place.server, place.type, std::string(other.group)};
+            keys.insert(keys.end(), {of_group(its, "leases"), of_group(its, "delayed")});
+            arguments.push_back(its.group);
+        }
+    }
+    std::vector<std::string> call = {"EVAL", misplaced_script, std::to_string(keys.size())};
+    call.insert(call.end(), keys.begin(), keys.end());
+    call.insert(call.end(), arguments.begin(), arguments.end());
+    const auto found = redis.must(call);
     std::vector<std::pair<std::int64_t, std::string>> all;
     for (const auto& text : found.texts()) {
         const auto space = text.find(' ');

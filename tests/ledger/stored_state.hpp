@@ -24,18 +24,34 @@ struct StoredEvent {
     std::string status = {};               // the hash's field: what the last group said
     std::vector<std::string> places = {};  // of beyond, leased, delayed, dead, done: one, if all is well
     std::string flaw = {};                 // what in the keys contradicts itself
-    std::vector<Settle> settles = {};      // by this group
+    std::vector<Settle> settles = {};      // by this group, since it was last retried by hand
     std::string error = {};
     std::vector<StoredFailure> failures = {};  // in this group, oldest first
+    std::vector<PastLife> before = {};         // in this group
+    int retries = 0;                           // by hand, that changed something in some group
 };
+
+/// In which of the event's lives it was taken under this epoch, from 0.
+inline std::size_t life_of(const StoredEvent& event, std::int64_t epoch) {
+    std::size_t life = 0;
+    while (life < event.before.size() && event.before[life].last_epoch < epoch) {
+        ++life;
+    }
+    return life;
+}
 
 struct StoredState {
     std::int64_t last_id = 0, cursor = 0;
     std::map<std::int64_t, StoredEvent> events = {};  // those of ids 1 to last_id whose hash is there
 };
 
+inline std::size_t life_of(const StoredState& stored, std::int64_t id, std::int64_t epoch) {
+    const auto event = stored.events.find(id);
+    return event == stored.events.end() ? 0 : life_of(event->second, epoch);
+}
+
 /// Throws std::runtime_error.
-StoredState read_stored_state(test::RedisServer&, const Settles&, const Place&);
+StoredState read_stored_state(test::RedisServer&, const Histories&, const Place&);
 
 /// A look at a running system, consistent because it is one script: ids that are in no state or in two, with words.
 /// Looks at the sets and at the `depth` ids up to the cursor.

@@ -55,21 +55,22 @@ std::vector<Span> merged(std::vector<Span> spans, Micros gap) {
     return all;
 }
 
-Timeline::Timeline(const std::vector<Record>& records, const Terms& terms, Place place, const Failures& failures)
-    : place_(std::move(place)), lease_(micros(terms.lease)), end_(records.empty() ? 0 : records.back().at) {
+Timeline::Timeline(const std::vector<Record>& records, const Terms& terms, Place place, Failures failures)
+    : place_(std::move(place)),
+      failures_(std::move(failures)),
+      lease_(micros(terms.lease)),
+      end_(records.empty() ? 0 : records.back().at) {
     read_lives(records);
     read_runs(records);
     read_troubles(records);
     for (auto& run : runs_) {
-        const auto found = failures.find(run.token);
-        const auto lost =
-            found == failures.end() ? std::vector<LostLease>() : lost_leases(run.token, found->second, run.epoch);
+        const auto lost = lost_leases(run.token, run.epoch);
         run.lost_before = static_cast<int>(lost.size());
         run.explained = static_cast<int>(
             std::count_if(lost.begin(), lost.end(), [](const LostLease& one) { return one.began.has_value(); }));
         run.in_danger = terms.max_lost_leases > 1 && run.lost_before + 1 >= terms.max_lost_leases;
     }
-    find_free(terms, failures);
+    find_free(terms);
 }
 
 void Timeline::read_lives(const std::vector<Record>& records) {
@@ -303,12 +304,11 @@ std::string Timeline::process_of(const std::string& worker_id) const {
     return found == names_.end() ? std::string() : found->second;
 }
 
-std::vector<Timeline::LostLease> Timeline::lost_leases(const std::string& token,
-                                                       const std::vector<StoredFailure>& failures,
-                                                       std::int64_t epoch) const {
+std::vector<Timeline::LostLease> Timeline::lost_leases(const std::string& token, std::int64_t epoch) const {
     std::vector<LostLease> lost;
     Micros before = 0;
-    for (const auto& failure : failures) {
+    const auto found = failures_.find(token);
+    for (const auto& failure : found == failures_.end() ? std::vector<StoredFailure>() : found->second) {
         if (failure.at > epoch) {
             break;
         }
@@ -327,13 +327,13 @@ std::vector<Timeline::LostLease> Timeline::lost_leases(const std::string& token,
 /// From when on a worker may let what it holds run out, for an event in danger that nobody takes: it has passed over it
 /// for a lease's time, and could be taken only when the lease of the one before had ended, which was renewed a third of
 /// its time before the loss, at the earliest.
-std::vector<Span> Timeline::times_of_draining(const Failures& failures) const {
+std::vector<Span> Timeline::times_of_draining() const {
     std::vector<Span> spans;
     for (const auto& run : runs_) {
         if (!run.in_danger) {
             continue;
         }
-        const auto lost = lost_leases(run.token, failures.at(run.token), run.epoch);
+        const auto lost = lost_leases(run.token, run.epoch);
         if (lost.empty() || !lost.back().began) {
             continue;
         }
@@ -344,8 +344,8 @@ std::vector<Span> Timeline::times_of_draining(const Failures& failures) const {
     return merged(std::move(spans));
 }
 
-void Timeline::find_free(const Terms& terms, const Failures& failures) {
-    const auto draining = times_of_draining(failures);
+void Timeline::find_free(const Terms& terms) {
+    const auto draining = times_of_draining();
     for (const auto& [worker, life] : lives_) {
         idle_[worker] = free_spans(worker, life, terms, true);
         auto free = without(free_spans(worker, life, terms, false), draining);

@@ -35,7 +35,8 @@ struct Run {
 class Timeline {
 public:
     static constexpr Micros never = INT64_MAX;
-    /// What Redis has kept of each token.
+    static constexpr Micros about = 20'000;  // when an event was taken is known to some ms
+    /// What Redis has kept of each token, and when it was retried by hand: that forgives as a failed attempt does.
     using Failures = std::map<std::string, std::vector<StoredFailure>>;
 
     static constexpr const char* stopped = "was stopped";
@@ -51,7 +52,7 @@ public:
 
     /// `records` by time, `place` the group. A worker that runs an event which is in danger takes nothing else; where
     /// one has waited for a lease's time, workers that hold something take nothing until they hold nothing.
-    Timeline(const std::vector<Record>& records, const Terms&, Place place, const Failures& = {});
+    Timeline(const std::vector<Record>& records, const Terms&, Place place, Failures = {});
 
     const std::map<std::string, Life>& workers() const { return lives_; }
     const std::vector<Run>& runs() const { return runs_; }
@@ -75,8 +76,7 @@ public:
         std::optional<Micros> began = {};  // when that began which cost it; nothing where it cannot be explained
     };
     /// The leases in a row that the event had lost when it was taken under this epoch.
-    std::vector<LostLease> lost_leases(const std::string& token, const std::vector<StoredFailure>&,
-                                       std::int64_t epoch = INT64_MAX) const;
+    std::vector<LostLease> lost_leases(const std::string& token, std::int64_t epoch = INT64_MAX) const;
 
     /// Why the worker could not reach Redis, or did not run, in this time: Redis away, stopped, starved, held bytes.
     std::vector<Span> troubles(const std::string& worker, Micros from, Micros to) const;
@@ -94,9 +94,9 @@ private:
     void read_lives(const std::vector<Record>&);
     void read_runs(const std::vector<Record>&);
     void read_troubles(const std::vector<Record>&);
-    void find_free(const Terms&, const Failures&);
+    void find_free(const Terms&);
     Micros taken_between(const std::string& token, const std::string& worker_id, Micros from, Micros to) const;
-    std::vector<Span> times_of_draining(const Failures&) const;
+    std::vector<Span> times_of_draining() const;
     std::vector<Span> free_spans(const std::string& worker, const Life&, const Terms&, bool idle) const;
     bool share_threads(const std::string& worker, const Run&) const;
     void add_trouble(const std::string& who, Span span);
@@ -104,6 +104,7 @@ private:
 
     std::map<std::string, Life> lives_;
     Place place_;
+    Failures failures_;
     std::vector<Run> runs_, elsewhere_;
     std::map<std::string, std::vector<std::size_t>> runs_of_;
     std::map<std::string, std::vector<Span>> troubles_;
