@@ -389,4 +389,32 @@ TEST_F(AuditTest, WithEverysecALeaseOfJustBeforeAKillMayBeLostThoughItsHandlerBe
     expect_broken(Must::all_explained);
 }
 
+TEST_F(AuditTest, WithEverysecAFailureUnderALeaseOfBeforeAKillCountsThoughALaterTakeWasLost) {
+    publish(7800, "p1-3", 3);
+    start(7900, "w2.1", 3, by_redis(7900));
+    at(8000, "w2.1", What::stopped);
+    at(10590, "w2.1", What::continued);
+    at(0, "w3.1", What::subscribed);
+    start(9920, "w3.1", 3, by_redis(9920));
+    end(9930, "w3.1", 3, by_redis(9920), "ok");
+    at(10000, "redis", What::redis_killed);
+    at(10500, "redis", What::redis_back);
+    end(10600, "w2.1", 3, by_redis(7900), "throws: once");
+    start(11200, "w3.1", 3, by_redis(11200), 2);
+    end(11201, "w3.1", 3, by_redis(11200), "ok", 2);
+    processed(3, "w3.1");
+    const auto unexplained = [this](std::int64_t ms) {
+        evidence_.terms.may_lose = std::chrono::milliseconds(ms);
+        return judge().broken(Must::all_explained);
+    };
+    EXPECT_EQ(unexplained(2000), 0);
+    EXPECT_EQ(judge().reasons.at("Redis lost what it knew of it"), 2);
+    EXPECT_EQ(unexplained(50), 1) << "the take between them was older than what may be lost";
+    EXPECT_EQ(unexplained(0), 1);
+    for (auto& record : evidence_.records) {
+        record.note = record.note == "throws: once" ? "ok" : record.note;
+    }
+    EXPECT_EQ(unexplained(2000), 1) << "none of them failed";
+}
+
 }  // namespace eventy::ledger

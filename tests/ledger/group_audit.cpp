@@ -275,7 +275,11 @@ private:
             const Run& before = timeline_.runs()[runs[i - 1]];
             const Run& again = timeline_.runs()[runs[i]];
             ++verdict_.handled_again;
-            if (const auto reason = reason_for(before, again); !reason.empty()) {
+            auto reason = reason_for(before, again);
+            if (reason.empty() && goes_on_behind_lost_takes(runs, i)) {
+                reason = redis_lost_it;
+            }
+            if (!reason.empty()) {
                 ++verdict_.reasons[reason];
             } else {
                 find(Must::all_explained, token,
@@ -305,7 +309,7 @@ private:
             return "its worker " + std::string(life.how == "crashed" ? "crashed" : "was killed");
         }
         if (redis_losses_.may_be_lost(timeline_.taken_at(before), before.ended.value_or(again.began))) {
-            return "Redis lost what it knew of it";
+            return redis_lost_it;
         }
         // To lose a lease, a worker has to miss its renewals at a third of the lease's time.
         const Micros taken = timeline_.taken_at(before);
@@ -321,6 +325,25 @@ private:
         }
         return {};
     }
+
+    /// Redis lost the takes before this run, the lease that they had followed held again, and its handler failed.
+    bool goes_on_behind_lost_takes(const Runs& runs, std::size_t i) const {
+        const Run& again = timeline_.runs()[runs[i]];
+        for (std::size_t earlier = i; earlier-- > 0;) {
+            const Run& before = timeline_.runs()[runs[earlier]];
+            if (earlier + 1 < i && life_of(before) == life_of(again) && again.attempt == before.attempt + 1 &&
+                counts_as_failed(before) && returned(before) <= again.began) {
+                return true;
+            }
+            const Micros taken = timeline_.taken_at(before);
+            if (!redis_losses_.may_be_lost(taken, taken)) {
+                return false;
+            }
+        }
+        return false;
+    }
+
+    static constexpr const char* redis_lost_it = "Redis lost what it knew of it";
 
     const GroupEvidence& evidence_;
     const Terms& terms_;
