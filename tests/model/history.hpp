@@ -54,7 +54,8 @@ struct Disagreement {
 
 class History {
 public:
-    History(Stage&, int groups, int max_lost_leases);
+    /// Of the groups, those beyond the first `at_once` join when they take for the first time.
+    History(Stage&, int groups, int at_once, int max_lost_leases);
     void play(const std::vector<Command>&);
 
 private:
@@ -67,6 +68,7 @@ private:
     };
 
     void step(const Command&);
+    bool has_joined(std::size_t group) const { return group < model_.groups().size(); }
     void pass(milliseconds, bool with_upkeep);
     void time_has_come();
     void perform(std::size_t worker, const Request&);

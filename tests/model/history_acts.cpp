@@ -58,6 +58,10 @@ Request History::take(const Command& command) {
     const std::size_t worker = command.worker % 2, group = command.group % groups_.size();
     TakeRequest request;
     request.group = groups_[group];
+    if (!has_joined(group)) {
+        story_.push_back("group " + request.group + " joins");
+        model_.join(request.group);
+    }
     request.max = maxima[command.many % maxima.size()];
     request.lease = leases[command.length % leases.size()];
     request.ttl = ttl_of_dead;
@@ -170,9 +174,10 @@ Request History::retry(const Command& command) {
     return RetryRequest{std::move(ids), ttl_of_dead, delayed_too};
 }
 
+/// Not before a group that joins later: that has no entry for it in RedisStore before it comes to it.
 Request History::discard(const Command& command) {
     std::vector<EventId> ids = some_ids(command);
-    if (ids.empty()) {
+    if (ids.empty() || !has_joined(groups_.size() - 1)) {
         return {};
     }
     story_.push_back("discard " + in_words(ids));

@@ -13,6 +13,19 @@ void keep(ModelEvent& event, std::int64_t until) { event.expires_us = std::max(e
 
 }  // namespace
 
+void Model::join(const std::string& group) {
+    groups_.push_back(group);
+    joined_at_[group] = last_id();
+    for (EventId id = 1; id <= last_id(); ++id) {
+        at(id).in[group].place = exists(id) ? Place::beyond_cursor : Place::gone;
+    }
+}
+
+bool Model::all_caught_up() const {
+    return std::all_of(groups_.begin(), groups_.end(),
+                       [&](const std::string& group) { return cursor(group) >= joined_at_.at(group); });
+}
+
 PublishReply Model::publish(const PublishRequest& request, std::int64_t now) {
     const PublishReply reply{last_id() + 1, std::max(last_us_ + 1, now)};
     longest_ttl_us_ = std::max(longest_ttl_us_, us(request.ttl));
@@ -246,7 +259,9 @@ std::map<std::string, std::vector<Lease>> Model::expire(std::int64_t now) {
         const bool expires = !event.expired && event.expires_us <= now;
         event.expired = event.expired || expires;
         for (auto& [group, standing] : event.in) {
-            expired_discarded_ += expires && standing.place == Place::dead && id > cursor(group) ? 1 : 0;
+            const bool came_later = id > joined_at_.at(group);
+            expired_discarded_ += expires && came_later && standing.place == Place::dead && id > cursor(group) ? 1 : 0;
+            expired_before_reached_ += expires && !came_later && standing.place == Place::beyond_cursor ? 1 : 0;
             const bool leased = standing.place == Place::leased;
             const bool waiting = standing.place == Place::beyond_cursor || standing.place == Place::delayed;
             if (event.expired && (waiting || (leased && standing.until <= now))) {

@@ -32,8 +32,8 @@ struct ModelEvent {
 /// question is answered by a walk over all events.
 class Model {
 public:
-    /// Groups exist from the start.
-    explicit Model(std::vector<std::string> groups) : groups_(std::move(groups)) {}
+    /// It begins at the earliest event that is there.
+    void join(const std::string& group);
 
     PublishReply publish(const PublishRequest&, std::int64_t now);
     TakeReply take(const TakeRequest&, std::int64_t now);
@@ -61,8 +61,12 @@ public:
         const auto found = cursors_.find(group);
         return found == cursors_.end() ? 0 : found->second;
     }
-    /// Of what had been given up before the group reached it; not among `expired`.
+    /// Of what came after a group had joined and was given up before it reached it; not among `expired`.
     std::int64_t expired_discarded() const { return expired_discarded_; }
+    /// Of what was there when a group joined, and expired before it reached it; among `expired`.
+    std::int64_t expired_before_reached() const { return expired_before_reached_; }
+    /// All groups have passed what was there when they joined.
+    bool all_caught_up() const;
     /// Somebody holds a lease on an event that expired.
     bool holds_gone() const;
     /// Something is there that is older than the longest TTL that anything was published with.
@@ -83,10 +87,11 @@ private:
     void take_due(Taking&, Place, std::int64_t most);
     bool take_one(Taking&, EventId);
 
-    const std::vector<std::string> groups_;
+    std::vector<std::string> groups_;
     std::vector<ModelEvent> events_;
-    std::map<std::string, EventId> cursors_;
-    std::int64_t last_us_ = 0, last_epoch_ = 0, longest_ttl_us_ = 0, expired_ = 0, expired_discarded_ = 0;
+    std::map<std::string, EventId> cursors_, joined_at_;
+    std::int64_t last_us_ = 0, last_epoch_ = 0, longest_ttl_us_ = 0;
+    std::int64_t expired_ = 0, expired_discarded_ = 0, expired_before_reached_ = 0;
 };
 
 }  // namespace eventy::test

@@ -78,13 +78,13 @@ TEST(Model, StoresAgreeWithIt) {
     std::int64_t histories = 0, steps = 0;
     const auto begin = std::chrono::steady_clock::now();
     const bool agreed = rc::check("MemoryStore and RedisStore do what the model does", [&] {
-        const int groups = 1 + *below<int>(2);
+        const int groups = 1 + *below<int>(2), at_once = 1 + *below<int>(2);
         const int max_lost_leases = *rc::gen::element(3, 2, 1);
         const auto commands = *rc::gen::container<std::vector<Command>>(any_command());
         ++histories;
         steps += static_cast<std::int64_t>(commands.size());
         try {
-            History(stage, groups, max_lost_leases).play(commands);
+            History(stage, groups, at_once, max_lost_leases).play(commands);
         } catch (const Disagreement& disagreement) {
             RC_FAIL(disagreement.story);
         }
