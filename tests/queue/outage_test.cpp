@@ -1,5 +1,6 @@
 // What a queue does while Redis is away, and when it is back.
 #include "queue/backends.hpp"
+#include "support/tcp_proxy.hpp"
 
 namespace eventy::test {
 namespace {
@@ -242,6 +243,32 @@ TEST_F(Outage, AWatcherIsToldOfTheGapInItsPlace) {
     }
     EXPECT_EQ(seen.now(), (std::vector<EventId>{1, 0, 2, 3, 0, 4}));
     EXPECT_EQ(threads, 1) << "all on one thread";
+}
+
+/// A replica keeps its connections, answers PING, takes subscriptions, and never says anything.
+TEST_F(Outage, AWatcherFollowsAFailoverThatLeavesItsConnectionsAlone) {
+    RedisServer promoted;
+    TcpProxy address(server_.port());
+    redis::ClientOptions options;
+    options.port = address.port();
+    const RedisEventQueue<Order> watcher({.redis_client = std::make_shared<redis::Client>(options)});
+    Seen<EventId> seen;  // 0: a gap
+    const auto watch =
+        watcher.watch([&](const EventNotice& notice) { seen.add(notice.event_id); }, [&] { seen.add(0); });
+    (void)open().publish({});
+    ASSERT_EQ(seen.wait_for(1), std::vector<EventId>{1});
+
+    // As in the moment in which both serve: the watcher must not settle down with the old one again.
+    server_.must({"REPLICAOF", "127.0.0.1", "1"});
+    ASSERT_TRUE(eventually([&] { return address.connections() > 4; })) << "it looks for the new master";
+    EXPECT_EQ(seen.now().size(), 1U);
+    address.redirect(promoted.port());
+    ASSERT_EQ(seen.wait_for(2).back(), 0) << "the gap";
+    redis::ClientOptions direct;
+    direct.port = promoted.port();
+    const RedisEventQueue<Order> other({.redis_client = std::make_shared<redis::Client>(direct)});
+    (void)other.publish({});
+    EXPECT_EQ(seen.wait_for(3), (std::vector<EventId>{1, 0, 1}));
 }
 
 TEST_F(Outage, FlushedDataIsNoticedAndWorkGoesOn) {

@@ -99,5 +99,16 @@ TEST_F(RecoveryTime, AfterAFailover) {
         [&] { server_.must({"REPLICAOF", "NO", "ONE"}); });
 }
 
+/// The old one takes connections, and says nothing any more.
+TEST_F(RecoveryTime, AfterAFailoverFromAServerThatHangs) {
+    measure(
+        "failover from a server that hung for 10 s", [&] { line_.hold(true, true); },
+        [&] {
+            line_.hold_present();
+            line_.hold(false, false);
+        },
+        10s);
+}
+
 }  // namespace
 }  // namespace eventy::test

@@ -1,6 +1,8 @@
 // Peers that are silent, are no Redis, or no Redis yet, and replies that cannot be read.
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include "redis_client/client_fixture.hpp"
 #include "redis_client/fake_peer.hpp"
 
@@ -32,6 +34,28 @@ TEST(Silence, ASilentHandshakeIsTriedAgain) {
     });
     TestClient client(options_for(peer));
     EXPECT_EQ(client.ask({"ECHO", "1"}).value().text, "1");
+}
+
+TEST(Silence, ASlowHandshakeIsWaitedForWhileOthersAreTried) {
+    Gate another_try;
+    std::atomic<int> answered_by{-1};
+    FakePeer peer([&](Session& session) {
+        if (session.number() == 1) {
+            another_try.open();
+        }
+        if (session.number() > 0) {
+            session.wait_for_hang_up();
+            return;
+        }
+        another_try.pass();
+        while (const auto command = session.command()) {
+            answered_by = session.number();
+            session.write(healthy_answer(*command, session.number()));
+        }
+    });
+    TestClient client(options_for(peer));
+    EXPECT_EQ(client.ask({"ECHO", "1"}).value().text, "1");
+    EXPECT_EQ(answered_by, 0);
 }
 
 TEST(Deadlines, AnAbandonedReplyIsConsumed) {

@@ -233,6 +233,7 @@ void TcpProxy::accept() {
         ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     }
     pairs_.emplace_back(client, server);
+    ++connections_;
 }
 
 void TcpProxy::reset_all() {

@@ -1,5 +1,6 @@
 // Stands between a client and its server, and does to their connections what networks do.
 #pragma once
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <list>
@@ -35,11 +36,15 @@ public:
     void cut();
     /// The same, and every new connection is closed at once.
     void refuse();
+    /// Connections that come from now on get this server; those that are stay where they are.
+    void redirect(int server_port) { server_port_ = server_port; }
     /// As new.
     void flow();
 
     bool has_cut() const;  // at its byte
     std::int64_t carried(Way) const;
+    /// Those that it took, ever.
+    int connections() const { return connections_; }
 
 private:
     struct Direction {
@@ -65,7 +70,7 @@ private:
     bool holds(const Pair& pair, int way) const { return held_[way] || pair.held; }
     void reset_all();
 
-    const int server_port_;
+    std::atomic<int> server_port_, connections_{0};
     const Way cut_way_;
     const std::int64_t cut_after_;
     int port_ = 0, listener_ = -1, bell_ = -1;

@@ -10,6 +10,12 @@
 
 namespace eventy::redis {
 
+namespace {
+
+constexpr std::chrono::milliseconds probe_time{1000};
+
+}  // namespace
+
 /// The three connections and what they share. Held by handlers while they run, so it may outlive its ClientCore for a
 /// moment; it is stopped then.
 class ClientCore::Impl {
@@ -18,12 +24,23 @@ public:
         : surroundings{io, options, describe(options)},
           commands(surroundings),
           waits(surroundings, commands),
-          pubsub(surroundings) {
+          pubsub(surroundings, [this](const std::string& channel) { look_at_server(channel); }) {
         commands.on_silence([this] {
             const std::string why = "the connection for commands got no answer";
             waits.suspect(why);
             pubsub.suspect(why);
         });
+        commands.on_return([this](CommandChannel::TimePoint lost) {
+            pubsub.suspect_older_than(lost, "the connection for commands had been lost");
+        });
+    }
+    Impl(const Impl&) = delete;
+    Impl& operator=(const Impl&) = delete;
+
+    /// The command changes nothing, and a replica refuses it: then the connection is made anew, and see `on_return`.
+    void look_at_server(const std::string& channel) {
+        commands.send(make_command({"PERSIST", channel}, channel), std::chrono::steady_clock::now() + probe_time, {},
+                      Pipeline::Resend::no);
     }
 
     void stop() {

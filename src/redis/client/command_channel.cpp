@@ -42,6 +42,7 @@ void CommandChannel::stop() {
     const auto watchers = std::exchange(reconnect_watchers_, {});
     const auto others = std::exchange(presence_watchers_, {});
     const auto on_silence = std::exchange(on_silence_, {});
+    const auto on_return = std::exchange(on_return_, {});
 }
 
 // -- what the client asks for ----------------------------------------------------------------------------------------
@@ -123,6 +124,10 @@ void CommandChannel::up() {
     }
     const bool again = std::exchange(missed_something_, true);
     tell_ready(std::exchange(ready_waiters_, {}), std::nullopt);
+    was_up_ = true;
+    if (const auto lost = std::exchange(lost_at_, std::nullopt)) {
+        call(on_return_, *lost);
+    }
     if (again) {
         tell(reconnect_watchers_);
     }
@@ -153,6 +158,9 @@ void CommandChannel::received(std::vector<Reply>& replies) {
 
 void CommandChannel::down(const Loss& loss) {
     trouble_ = loss.reason;
+    if (std::exchange(was_up_, false)) {
+        lost_at_ = Clock::now();
+    }
     silence_alarm_.cancel();
     if (loss.kind == Loss::Kind::reply_too_large) {
         if (auto ended = pipeline_.end_oldest()) {

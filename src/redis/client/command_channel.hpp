@@ -35,6 +35,10 @@ public:
     void remove_on_presence(std::uint64_t token);
     /// Called when the server did not answer in time: other connections to it are suspect too.
     void on_silence(std::function<void()> function) { on_silence_ = std::move(function); }
+    /// Called when the connection is there again, with the time of its loss: perhaps it leads to another server now
+    /// than other connections that were there before.
+    using TimePoint = std::chrono::steady_clock::time_point;
+    void on_return(std::function<void(TimePoint)> function) { on_return_ = std::move(function); }
 
 private:
     struct ReadyWaiter {
@@ -69,11 +73,14 @@ private:
     std::list<ReadyWaiter> ready_waiters_ = {};
     Watchers reconnect_watchers_ = {}, presence_watchers_ = {};
     std::function<void()> on_silence_ = {};
+    std::function<void(TimePoint)> on_return_ = {};
+    std::optional<TimePoint> lost_at_ = {};                   // until it is there again
     std::chrono::steady_clock::time_point owing_since_ = {};  // there is an answer to come since then
     std::optional<std::string> refused_ = {};                 // why waiting does not help
     std::string trouble_ = "not connected yet";               // the last one, for messages
     int silences_ = 0;                                        // in a row
     bool missed_something_ = false;                           // it was up, or refused somebody, before the next up
+    bool was_up_ = false;                                     // since the last loss
     bool write_posted_ = false;
     bool stopped_ = false;
 };

@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/ip/address.hpp>
@@ -137,7 +138,7 @@ void Connection::connected() {
         set_tcp_options(socket_.native_handle());
     }
     phase_ = Phase::shaking_hands;
-    alarm_.set_after(terms_.handshake_time);
+    alarm_.set_after(std::min(terms_.slow_time, terms_.handshake_time));
     last_progress_ = Clock::now();
     staged_ = handshake_.wire();
     flush();
@@ -254,8 +255,18 @@ void Connection::time_is_up() {
     switch (phase_) {
         case Phase::resolving: fail(Loss::Kind::passing, "finding the host takes too long"); break;
         case Phase::connecting: fail(Loss::Kind::passing, "connecting takes too long"); break;
-        case Phase::shaking_hands: fail(Loss::Kind::silent, "it does not answer"); break;
+        case Phase::shaking_hands: handshake_is_slow(); break;
         default: break;
+    }
+}
+
+void Connection::handshake_is_slow() {
+    if (!told_slow_ && terms_.slow_time < terms_.handshake_time) {
+        told_slow_ = true;
+        alarm_.set_after(terms_.handshake_time - terms_.slow_time);
+        owner_->connection_slow();
+    } else {
+        fail(Loss::Kind::silent, no_answer);
     }
 }
 

@@ -35,6 +35,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 public:
     class Owner {
     public:
+        virtual void connection_slow() = 0;  // the handshake has taken `slow_time`, and goes on
         virtual void connection_up() = 0;
         virtual void connection_received(std::vector<Reply>&) = 0;
         virtual void connection_written() = 0;  // all of it
@@ -43,9 +44,11 @@ public:
     protected:
         ~Owner() = default;
     };
+    static constexpr const char* no_answer = "it does not answer";
     struct Terms {
         std::chrono::milliseconds connect_time{0};    // for the socket, once the address is known
-        std::chrono::milliseconds handshake_time{0};  // for the answers
+        std::chrono::milliseconds slow_time{0};       // for the answers, until the owner is told
+        std::chrono::milliseconds handshake_time{0};  // and until it is given up
         std::size_t address = 0;                      // which of the host's addresses to try first
         Handshake::Questions questions = {};
     };
@@ -56,6 +59,7 @@ public:
 
     void open();
     void close();
+    void set_owner(Owner& owner) { owner_ = &owner; }
 
     bool is_up() const { return phase_ == Phase::up; }
     /// Append here what is to be written next, then call `flush`.
@@ -85,6 +89,7 @@ private:
     void received_handshake();
     void write();
     void time_is_up();
+    void handshake_is_slow();
     void fail(Loss::Kind, const std::string& reason);
 
     Surroundings& surroundings_;
@@ -100,7 +105,7 @@ private:
     std::vector<Reply> replies_ = {};
     std::string staged_ = {}, outgoing_ = {};
     std::size_t outgoing_done_ = 0;
-    bool writing_ = false;
+    bool writing_ = false, told_slow_ = false;
     std::chrono::steady_clock::time_point last_progress_ = {};
     std::vector<char> incoming_;
 };

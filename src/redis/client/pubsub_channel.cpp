@@ -24,8 +24,9 @@ bool is_push(const Reply& reply, std::string_view kind, std::size_t size) {
 
 }  // namespace
 
-PubSubChannel::PubSubChannel(Surroundings& surroundings)
+PubSubChannel::PubSubChannel(Surroundings& surroundings, std::function<void(const std::string& channel)> look_at_server)
     : surroundings_(surroundings),
+      look_at_server_(std::move(look_at_server)),
       supervisor_(surroundings, *this, "pub/sub", {}),
       silence_alarm_(surroundings, [this] { look_for_silence(); }) {}
 
@@ -86,12 +87,19 @@ void PubSubChannel::suspect(const std::string& why) {
     }
 }
 
+void PubSubChannel::suspect_older_than(Clock::time_point time, const std::string& why) {
+    if (up_since_ < time) {
+        suspect(why);
+    }
+}
+
 void PubSubChannel::request(Request::Kind kind, const std::string& channel) {
     auto& connection = supervisor_.connection();
     switch (kind) {
         case Request::Kind::subscribe: resp::append_command(connection.staging(), {"SUBSCRIBE", channel}); break;
         case Request::Kind::unsubscribe: resp::append_command(connection.staging(), {"UNSUBSCRIBE", channel}); break;
         case Request::Kind::ping: resp::append_command(connection.staging(), {"PING"}); break;
+        case Request::Kind::probe: resp::append_command(connection.staging(), {"PERSIST", channel}); break;
     }
     connection.flush();
     requests_.push_back({kind, channel});
@@ -100,10 +108,12 @@ void PubSubChannel::request(Request::Kind kind, const std::string& channel) {
 // -- what happens to the connection ----------------------------------------------------------------------------------
 
 void PubSubChannel::up() {
+    // A replica takes subscriptions, too, and refuses this.
+    request(Request::Kind::probe, channels_.begin()->first);
     for (const auto& [name, channel] : channels_) {
         request(Request::Kind::subscribe, name);
     }
-    pinged_at_ = Clock::now();
+    up_since_ = pinged_at_ = looked_at_ = Clock::now();
     silence_alarm_.set_after(patience);
 }
 
@@ -136,15 +146,16 @@ void PubSubChannel::received(std::vector<Reply>& replies) {
         if (stopped_ || !supervisor_.is_up()) {
             return;
         }
-        supervisor_.proved_useful();
         if (is_push(reply, "message", 3)) {
             message(reply.items[1].text, reply.items[2].text);
             continue;
         }
-        if (asks_to_resend(reply)) {
+        const bool answers_probe = !requests_.empty() && requests_.front().kind == Request::Kind::probe;
+        if (answers_probe ? is_of_replica(reply) : asks_to_resend(reply)) {
             supervisor_.drop_for(reply);
             return;
         }
+        supervisor_.proved_useful();
         if (requests_.empty()) {
             supervisor_.drop({Loss::Kind::passing, reply.is_error()
                                                        ? without_password(reply.text, surroundings_.options)
@@ -182,6 +193,9 @@ void PubSubChannel::confirmed(const Request& request) {
 }
 
 void PubSubChannel::refused(const Request& request, const std::string& why) {
+    if (request.kind == Request::Kind::probe) {
+        return;  // this user must not write
+    }
     for (const auto token : tokens_of(request.channel)) {
         answer_ready(token, detail::Failure{errc::server, "SUBSCRIBE to '" + request.channel + "' at " +
                                                               surroundings_.place + ": " + why});
@@ -237,6 +251,10 @@ void PubSubChannel::look_for_silence() {
     if (requests_.empty() && now >= last + quiet_time) {
         request(Request::Kind::ping, {});
         pinged_at_ = now;
+    }
+    if (now >= looked_at_ + quiet_time) {
+        looked_at_ = now;
+        look_at_server_(channels_.begin()->first);
     }
     silence_alarm_.set_after(patience);
 }

@@ -1,6 +1,8 @@
 // The connection for pub/sub.
 #pragma once
+#include <chrono>
 #include <deque>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -18,13 +20,17 @@ public:
     using Listener = ClientCore::Listener;
     using Ready = detail::Callback<detail::Done>;
 
-    explicit PubSubChannel(Surroundings&);
+    /// `look_at_server` is called now and then while somebody listens, with a channel: only who sends something that
+    /// writes learns that the server has become a replica. Its pub/sub goes on, with nothing to say.
+    PubSubChannel(Surroundings&, std::function<void(const std::string& channel)> look_at_server);
 
     void stop();
     void listen(std::uint64_t token, const std::string& channel, Listener, Ready);
     void unlisten(std::uint64_t token);
     /// The server is suspected to be gone.
     void suspect(const std::string& why);
+    /// The same, if the connection was made before.
+    void suspect_older_than(std::chrono::steady_clock::time_point, const std::string& why);
 
 private:
     struct Ear {
@@ -38,7 +44,7 @@ private:
         bool subscribed = false;  // confirmed by Redis
     };
     struct Request {
-        enum class Kind { subscribe, unsubscribe, ping };
+        enum class Kind { subscribe, unsubscribe, ping, probe };
         Kind kind = Kind::subscribe;
         std::string channel = {};
     };
@@ -58,12 +64,13 @@ private:
     std::vector<std::uint64_t> tokens_of(const std::string& channel) const;
 
     Surroundings& surroundings_;
+    std::function<void(const std::string& channel)> look_at_server_;
     Supervisor supervisor_;
     Alarm silence_alarm_;
     std::map<std::uint64_t, Ear> ears_ = {};
     std::map<std::string, Channel> channels_ = {};
     std::deque<Request> requests_ = {};  // without an answer yet
-    std::chrono::steady_clock::time_point pinged_at_ = {};
+    std::chrono::steady_clock::time_point up_since_ = {}, pinged_at_ = {}, looked_at_ = {};
     bool stopped_ = false;
 };
 

@@ -15,8 +15,8 @@ using std::chrono::milliseconds;
 
 // A lost first packet is sent again by the system after a second only; a try of our own is there earlier.
 constexpr milliseconds connect_time{600};
-constexpr milliseconds handshake_time{1000};
-constexpr int most_handshake_doublings = 3;
+// With the rest behind it: a server that is there again gets a try within a second.
+constexpr milliseconds slow_time{600};
 
 }  // namespace
 
@@ -40,9 +40,15 @@ void Supervisor::stop() {
     started_ = false;
     was_up_ = false;
     failures_ = 0;
+    end_tries();
+}
+
+void Supervisor::end_tries() {
     next_try_.cancel();
-    if (connection_) {
-        std::exchange(connection_, nullptr)->close();
+    for (auto* const one : {&connection_, &slow_one_}) {
+        if (*one) {
+            std::exchange(*one, nullptr)->close();
+        }
     }
 }
 
@@ -62,18 +68,46 @@ void Supervisor::try_now() {
     Connection::Terms terms;
     const auto& options = surroundings_.options;
     terms.connect_time = std::min(options.connect_timeout, connect_time);
-    // Longer each time: a server that is merely slow has to get through at last.
-    terms.handshake_time =
-        std::min(options.connect_timeout, handshake_time * (1 << std::min(slow_handshakes_, most_handshake_doublings)));
+    terms.slow_time = slow_time;
+    terms.handshake_time = options.connect_timeout;
     terms.address = address_;
     terms.questions = questions_;
     connection_ = std::make_shared<Connection>(surroundings_, static_cast<Connection::Owner&>(*this), terms);
     connection_->open();
 }
 
+void Supervisor::connection_slow() {
+    const Loss loss{Loss::Kind::silent, Connection::no_answer};
+    if (slow_one_) {
+        drop(loss);
+        return;
+    }
+    slow_one_ = std::exchange(connection_, nullptr);
+    slow_one_->set_owner(patience_);
+    connection_down(loss);
+}
+
+void Supervisor::slow_one_is_up() {
+    const auto up = std::exchange(slow_one_, nullptr);
+    end_tries();
+    connection_ = up;
+    connection_->set_owner(*this);
+    connection_up();
+}
+
+void Supervisor::slow_one_is_down(const Loss& loss) {
+    slow_one_.reset();
+    if (loss.kind == Loss::Kind::refused) {
+        end_tries();
+        connection_down(loss);
+    }
+}
+
 void Supervisor::connection_up() {
     was_up_ = true;
-    slow_handshakes_ = 0;
+    if (slow_one_) {
+        std::exchange(slow_one_, nullptr)->close();
+    }
     detail::log(LogLevel::info, surroundings_.place + ": connected for " + purpose_);
     owner_.up();
 }
@@ -83,9 +117,6 @@ void Supervisor::connection_down(const Loss& loss) {
     ++failures_;
     if (!was_up_ || loss.kind == Loss::Kind::misplaced) {
         ++address_;  // the name may lead to several servers
-    }
-    if (!was_up_) {
-        slow_handshakes_ += loss.kind == Loss::Kind::silent ? 1 : 0;
     }
     log_loss(loss);
     was_up_ = false;

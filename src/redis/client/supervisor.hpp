@@ -12,6 +12,9 @@ namespace eventy::redis {
 
 /// Makes connections, one after the other, each with its handshake, and rests between failures. The one place that
 /// knows whether the connection is there; its owner never connects.
+///
+/// A server that took the connection and does not answer may be merely slow, or have died while another one takes its
+/// place: one such try is waited for up to `connect_timeout`, and further ones are made beside it meanwhile.
 class Supervisor final : private Connection::Owner {
 public:
     class Owner {
@@ -53,11 +56,30 @@ public:
     Connection& connection() { return *connection_; }
 
 private:
+    /// Hears of the try that is waited for.
+    class Patience final : public Connection::Owner {
+    public:
+        explicit Patience(Supervisor& supervisor) : supervisor_(supervisor) {}
+
+    private:
+        void connection_slow() override {}
+        void connection_up() override { supervisor_.slow_one_is_up(); }
+        void connection_received(std::vector<Reply>&) override {}
+        void connection_written() override {}
+        void connection_down(const Loss& loss) override { supervisor_.slow_one_is_down(loss); }
+
+        Supervisor& supervisor_;
+    };
+
+    void connection_slow() override;
     void connection_up() override;
     void connection_received(std::vector<Reply>& replies) override { owner_.received(replies); }
     void connection_written() override { owner_.written(); }
     void connection_down(const Loss&) override;
     void try_now();
+    void slow_one_is_up();
+    void slow_one_is_down(const Loss&);
+    void end_tries();
     void log_loss(const Loss&);
 
     Surroundings& surroundings_;
@@ -66,9 +88,10 @@ private:
     Handshake::Questions questions_;
     bool started_ = false;
     std::shared_ptr<Connection> connection_ = {};
+    Patience patience_{*this};
+    std::shared_ptr<Connection> slow_one_ = {};  // never beside a connection that is up
     Alarm next_try_;
-    int failures_ = 0;         // in a row
-    int slow_handshakes_ = 0;  // in a row
+    int failures_ = 0;  // in a row
     std::size_t address_ = 0;
     bool was_up_ = false;           // since the last loss
     std::string last_logged_ = {};  // since it was last useful
