@@ -49,6 +49,12 @@ void read_home(RedisUnderTest& redis, const std::string& name, Evidence& evidenc
     for (const auto& place : places_of(name)) {
         evidence.stored[place] = read_stored_state(redis.server(), histories, place);
     }
+    const RedisEventQueue<Flash> flashes(
+        {.redis_client = std::make_shared<redis::Client>(redis::ClientOptions{.port = redis.server().port()}),
+         .key_prefix = key_prefix,
+         .event_ttl = flash_ttl});
+    evidence.stored[{name, std::string(Flash::event_name), std::string(default_group)}].expired =
+        flashes.stats().expired;
 }
 
 class Experiment {
