@@ -131,7 +131,10 @@ private:
     }
 
     void start_all() {
-        SlotTerms terms{.options = options_, .folder = folder_};
+        SlotTerms terms{.options = options_,
+                        .folder = folder_,
+                        .redis_ports = {},
+                        .rests_until = steady_micros() + options_.seconds * second};
         for (const auto& home : homes_) {
             terms.redis_ports.push_back(home->redis.server().port());
         }
@@ -299,8 +302,9 @@ private:
                 return false;
             }
             next = Clock::now() + 200ms;
-            return timers_.empty() &&
-                   std::all_of(homes_.begin(), homes_.end(), [](const auto& home) { return home->feeder.idle(); });
+            return timers_.empty() && std::all_of(homes_.begin(), homes_.end(), [](const auto& home) {
+                       return home->feeder.idle() && is_swept(home->redis.server());
+                   });
         });
         ending_ = true;
         timers_.clear();

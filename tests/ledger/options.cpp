@@ -85,6 +85,7 @@ Options parse_options(int argc, char** argv) {
     app.add_option("--port", options.ports)->group(none);
     app.add_option("--first", options.first)->group(none);
     app.add_option("--count", options.count)->group(none);
+    app.add_option("--rests-until", options.rests_until)->group(none);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -227,6 +227,12 @@ StoredState read_stored_state(test::RedisServer& redis, const Histories& histori
     return state;
 }
 
+bool is_swept(test::RedisServer& redis) {
+    const Sets sets = read_sets(redis, {"", std::string(Flash::event_name), std::string(default_group)});
+    const auto all = {&sets.index, &sets.leases, &sets.held, &sets.delayed, &sets.open, &sets.dead};
+    return std::all_of(all.begin(), all.end(), [](const auto* set) { return set->empty(); });
+}
+
 std::vector<std::pair<std::int64_t, std::string>> look_for_misplaced(test::RedisServer& redis, const Place& place,
                                                                      int depth) {
     std::vector<std::string> keys = {of_group(place, "leases"), of_group(place, "delayed"), of_group(place, "dead"),

@@ -61,6 +61,9 @@ inline std::size_t life_of(const StoredState& stored, std::int64_t id, std::int6
 /// Throws std::runtime_error.
 StoredState read_stored_state(test::RedisServer&, const Histories&, const Place&);
 
+/// Whether the library's own sweeping has left nothing of events that expire; asked when all of them are gone.
+bool is_swept(test::RedisServer&);
+
 /// A look at a running system, consistent because it is one script: ids that are in no state or in two, with words.
 /// Looks at the sets and at the `depth` ids up to the cursor.
 std::vector<std::pair<std::int64_t, std::string>> look_for_misplaced(test::RedisServer&, const Place&, int depth);

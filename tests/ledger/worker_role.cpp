@@ -134,7 +134,8 @@ private:
         ledger_.append({.what = What::resting, .where = where});
         std::optional<Subscription> subscription;
         while (!stop.stop_requested()) {
-            const bool taken = flashes_are_taken(steady_micros());
+            const Micros now = steady_micros();
+            const bool taken = flashes_are_taken(now) || now >= options_.rests_until;
             if (taken && !subscription) {
                 subscription = subscribe(queue, {Flash::event_name, default_group});
                 ledger_.append({.what = What::rested, .where = where});
