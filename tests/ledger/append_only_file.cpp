@@ -1,5 +1,6 @@
 #include "ledger/append_only_file.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <optional>
@@ -78,24 +79,63 @@ public:
         const auto parts = words.size() > 2 ? parts_of(words[1]) : std::vector<std::string>();
         const bool of_a_type = parts.size() > 2;
         if (of_a_type && words[0] == "HSET" && parts[1] == "meta") {
-            read_epoch(parts[2], words);
+            read_meta(parts[2], words);
         } else if (of_a_type && words[0] == "HSET" && parts[1] == "events") {
             read_event(parts[2], words);
+        } else if (words[0] == "DEL" || words[0] == "UNLINK") {
+            for (std::size_t i = 1; i < words.size(); ++i) {
+                read_deletion(words[i]);
+            }
+        } else if (parts.size() > 3 && words[0] == "ZADD" && parts[1] == "dead") {
+            set_dead(parts, words, true);
         } else if (parts.size() > 3 && words[0] == "ZREM" && parts[1] == "dead") {
             const std::string events = parts[0] + ":events:" + parts[2] + ':';
             for (std::size_t i = 2; i < words.size(); ++i) {
                 removed_from_dead_.emplace_back(events + std::string(words[i]), parts[3]);
             }
+            set_dead(parts, words, false);
         }
     }
 
     Histories histories;
 
 private:
-    void read_epoch(const std::string& type, const std::vector<std::string_view>& words) {
+    void read_meta(const std::string& type, const std::vector<std::string_view>& words) {
         for (std::size_t i = 2; i + 1 < words.size(); i += 2) {
             if (words[i] == "epoch") {
                 epochs_[type] = std::stoll(std::string(words[i + 1]));
+            }
+            // These may run ahead of the clock where many come at once, never behind it.
+            if (words[i] == "epoch" || words[i] == "us") {
+                time_is(std::stoll(std::string(words[i + 1])));
+            }
+        }
+    }
+
+    void time_is(std::int64_t us) {
+        for (auto* const event : just_gone_) {
+            if (event->vanished) {
+                event->vanished->by = std::min(event->vanished->by, us);
+            }
+        }
+        just_gone_.clear();
+    }
+
+    /// Redis says so of each key that expired. Of one that is gone it is the end of a late settle.
+    void read_deletion(std::string_view key) {
+        const auto found = histories.find(key);
+        if (found != histories.end() && !found->second.vanished && !found->second.fields.empty()) {
+            found->second.vanished = Vanished{.last_epoch = epochs_[parts_of(key)[2]]};
+            just_gone_.push_back(&found->second);
+        }
+    }
+
+    /// What is gone leaves the set, and was given up all the same.
+    void set_dead(const std::vector<std::string>& parts, const std::vector<std::string_view>& words, bool dead) {
+        for (std::size_t i = dead ? 3 : 2; i < words.size(); i += dead ? 2 : 1) {
+            const std::string key = parts[0] + ":events:" + parts[2] + ':' + std::string(words[i]);
+            if (const auto found = histories.find(key); found != histories.end() && !found->second.vanished) {
+                found->second.groups[parts[3]].dead = dead;
             }
         }
     }
@@ -104,7 +144,9 @@ private:
         Settle settle;
         std::string group;
         bool discarded = false;
+        std::map<std::string, std::string> fields;
         for (std::size_t i = 2; i + 1 < words.size(); i += 2) {
+            fields[std::string(words[i])] = words[i + 1];
             if (words[i] == "status") {
                 settle.status = words[i + 1];
             } else if (words[i] == "handled") {
@@ -115,6 +157,17 @@ private:
             discarded = discarded || words[i] == "discarded";
         }
         auto& event = histories[std::string(words[1])];
+        if (fields.contains("payload")) {
+            event = {};  // of this id was what Redis has lost, or nothing
+        }
+        if (event.vanished) {
+            if (!settle.worker.empty()) {
+                event.vanished->late.push_back(std::move(settle));
+            }
+            return;
+        }
+        fields.merge(event.fields);
+        event.fields = std::move(fields);
         event.discarded = event.discarded || discarded;
         if (!settle.worker.empty()) {
             event.groups[group].settles.push_back(std::move(settle));
@@ -137,6 +190,7 @@ private:
     }
 
     std::map<std::string, std::int64_t> epochs_;                          // the last one of each type
+    std::vector<EventHistory*> just_gone_;                                // since the last time that was written down
     std::vector<std::pair<std::string, std::string>> removed_from_dead_;  // event and group, in this transaction
 };
 

@@ -1,7 +1,9 @@
-// Who settled and retried what, as Redis wrote it down: an event's hash keeps only what the last group did.
+// Who settled and retried what, and what is gone, as Redis wrote it down: an event's hash keeps only what the last
+// group did, and nothing once it has expired.
 #pragma once
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,14 +30,26 @@ struct PastLife {
 struct GroupHistory {
     std::vector<PastLife> before = {};  // each ended by a retry by hand
     std::vector<Settle> settles = {};   // since
+    bool dead = false;                  // it is given up, or was when it vanished
 
     bool operator==(const GroupHistory&) const = default;
 };
 
+/// An event's hash was there, and is not any more.
+struct Vanished {
+    std::int64_t by = INT64_MAX;    // at the latest, in us of Redis's clock: the next time that it wrote down
+    std::int64_t last_epoch = 0;    // takes of later than that have higher ones
+    std::vector<Settle> late = {};  // by workers that still held it: they count, and leave nothing
+
+    bool operator==(const Vanished&) const = default;
+};
+
 struct EventHistory {
+    std::map<std::string, std::string> fields = {};  // of the hash, the last ones
     std::map<std::string, GroupHistory> groups = {};
     int retries = 0;         // by hand, that changed something
     bool discarded = false;  // since the last of them
+    std::optional<Vanished> vanished = {};
 
     bool operator==(const EventHistory&) const = default;
 };

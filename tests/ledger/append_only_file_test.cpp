@@ -66,6 +66,31 @@ TEST(LedgerAppendOnlyFile, ARetryBeginsALifeInTheGroupsThatHadGivenItUp) {
     EXPECT_EQ(parse_histories(given_up + swept + hastened).at(key).groups.at("default").before.size(), 0U);
 }
 
+TEST(LedgerAppendOnlyFile, TellsWhatIsGoneAndByWhen) {
+    const std::string key = "ledger:events:Flash:7";
+    const auto time = [](const std::string& field, const std::string& us) {
+        return command({"HSET", "ledger:meta:Flash", field, us});
+    };
+    const std::string there = command({"HSET", key, "id", "7", "payload", "{}", "status", "PENDING"}) +
+                              time("epoch", "100") + command({"ZADD", "ledger:dead:Flash:default", "1.5", "7"});
+    EXPECT_FALSE(parse_histories(there).at(key).vanished);
+    const std::string gone = there + command({"DEL", key});
+    EXPECT_EQ(parse_histories(gone).at(key).vanished, (Vanished{.by = INT64_MAX, .last_epoch = 100}));
+    const std::string later = gone + time("us", "200") + time("epoch", "300");
+    EXPECT_EQ(parse_histories(later).at(key).vanished, (Vanished{.by = 200, .last_epoch = 100}));
+    EXPECT_EQ(parse_histories(later).at(key).fields.at("payload"), "{}");
+    // A settle of what is gone makes it anew for a moment; the sweep takes it out of the set.
+    const std::string settled = later + command({"HSET", key, "status", "PROCESSED", "handled", "1 2 default a 1"}) +
+                                command({"DEL", key}) + command({"ZREM", "ledger:dead:Flash:default", "7"});
+    const auto event = parse_histories(settled).at(key);
+    EXPECT_EQ(event.vanished, (Vanished{.by = 200, .last_epoch = 100, .late = {{"PROCESSED", "a"}}}));
+    EXPECT_EQ(event.groups.at("default"), (GroupHistory{.dead = true}));
+    // What Redis lost at a kill has no later life: the id is given again.
+    const std::string anew = settled + command({"HSET", key, "id", "7", "payload", "[]"});
+    EXPECT_FALSE(parse_histories(anew).at(key).vanished);
+    EXPECT_EQ(parse_histories(anew).at(key).fields.at("payload"), "[]");
+}
+
 }  // namespace
 
 }  // namespace eventy::ledger

@@ -36,10 +36,13 @@ bool belongs(const std::string& part, const std::string& whole) {
     return part.empty() || whole.empty() || part == whole;
 }
 
-/// What other groups run on the same server may use the same threads; and a crash ends them all, wherever it was.
+/// What other groups run on the same server may use the same threads, but for those of Flash; and a crash ends them
+/// all, wherever it was.
 bool matters_elsewhere(const Record& record, const Place& place) {
-    return (record.what == What::start && record.where.server == place.server) ||
-           (record.what == What::end && (record.where.server == place.server || record.note == "crashes"));
+    const bool its_threads = record.where.server == place.server &&
+                             (record.where.type == Flash::event_name) == (place.type == Flash::event_name);
+    return (record.what == What::start && its_threads) ||
+           (record.what == What::end && (its_threads || record.note == "crashes"));
 }
 
 void add(const Verdict& one, const Place& place, Verdict& all) {
@@ -63,6 +66,11 @@ void add(const Verdict& one, const Place& place, Verdict& all) {
     all.first_start.add(one.first_start);
     all.retried += one.retried;
     all.discarded += one.discarded;
+    all.gone_processed += one.gone_processed;
+    all.gone_given_up += one.gone_given_up;
+    all.expired += one.expired;
+    all.ended_late += one.ended_late;
+    all.counted_expired += one.counted_expired;
     all.findings.insert(all.findings.end(), one.findings.begin(), one.findings.end());
     all.groups.push_back({.place = place,
                           .processed = one.processed,

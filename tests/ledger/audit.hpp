@@ -27,9 +27,10 @@ enum class Must {
     one_state,
     death_in_time,
     return_in_time,
-    start_in_time
+    start_in_time,
+    expiry_counted
 };
-constexpr std::size_t musts = 8;
+constexpr std::size_t musts = 9;
 
 /// A must that is broken.
 struct Finding {
@@ -76,9 +77,13 @@ struct Verdict {
     Micros lost_oldest = 0;            // how long before the kill the oldest of them was confirmed
     std::int64_t refused_stale = 0;    // calls with a stale epoch that changed nothing, as they must
     std::int64_t handled_again = 0;
-    std::map<std::string, std::int64_t> reasons = {};  // of handled_again
-    std::int64_t retried = 0;                          // by hand, where that changed something
-    std::int64_t discarded = 0;                        // events that were given up because somebody discarded them
+    std::map<std::string, std::int64_t> reasons = {};    // of handled_again
+    std::int64_t retried = 0;                            // by hand, where that changed something
+    std::int64_t discarded = 0;                          // events that were given up because somebody discarded them
+    std::int64_t gone_processed = 0, gone_given_up = 0;  // of processed and given_up those that vanished later
+    std::int64_t expired = 0;                            // gone before they were processed or given up
+    std::int64_t ended_late = 0;                         // settled by who still held them when they were gone
+    std::int64_t counted_expired = 0;                    // as the queues say
     Longest after_death = {}, after_return = {};
     Longest first_start =
         {};  // from the publishing or a retry by hand, or the first free worker after it, to the next start

@@ -3,7 +3,6 @@
 #include <string>
 
 #include "ledger/choices.hpp"
-#include "ledger/terms.hpp"
 
 namespace eventy::ledger {
 
@@ -34,19 +33,33 @@ constexpr Shares of_the_long_group = {.kills_always = 1,
                                       .crashes = 3,
                                       .hangs = 10,
                                       .hangs_deaf = 6};
+/// Of each fate enough, though there are few of them.
+constexpr Shares of_flashes = {.kills_always = 20,
+                               .slow_to_the_end = 400,
+                               .slow = 200,
+                               .fails = 1500,
+                               .asks_for_retry = 500,
+                               .rejects = 500,
+                               .crashes = 20,
+                               .hangs = 20,
+                               .hangs_deaf = 10};
+
+const Shares& shares_of(const GroupOfType& group) {
+    return group.type == Flash::event_name ? of_flashes : group.group == long_group ? of_the_long_group : usual;
+}
 
 }  // namespace
 
 Conduct conduct_for(std::uint64_t seed, std::string_view token, int attempt, std::string_view worker,
-                    std::string_view group) {
+                    const GroupOfType& group) {
     if (token.starts_with(feeder)) {
         return Conduct::quick;
     }
-    const Shares& shares = group == long_group ? of_the_long_group : usual;
+    const Shares& shares = shares_of(group);
     int chance = 0;
     const auto falls_into = [&chance](int share) { return (chance -= share) < 0; };
     const auto draw_from = [&](const std::string& words) { chance = static_cast<int>(draw(seed, words) % 10000); };
-    const std::string of_token = std::string(token) + '/' + std::string(group);
+    const std::string of_token = std::string(token) + '/' + std::string(group.group);
     // Slow for every worker, so that a zombie meets the one who has its event now.
     draw_from(of_token);
     if (falls_into(shares.kills_always)) {

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "ledger/terms.hpp"
+
 namespace eventy::ledger {
 
 enum class Conduct {
@@ -21,6 +23,6 @@ enum class Conduct {
 
 /// The same for the same arguments.
 Conduct conduct_for(std::uint64_t seed, std::string_view token, int attempt, std::string_view worker,
-                    std::string_view group);
+                    const GroupOfType&);
 
 }  // namespace eventy::ledger

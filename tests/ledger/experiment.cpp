@@ -49,6 +49,12 @@ void read_home(RedisUnderTest& redis, const std::string& name, Evidence& evidenc
     for (const auto& place : places_of(name)) {
         evidence.stored[place] = read_stored_state(redis.server(), histories, place);
     }
+    const RedisEventQueue<Flash> flashes(
+        {.redis_client = std::make_shared<redis::Client>(redis::ClientOptions{.port = redis.server().port()}),
+         .key_prefix = key_prefix,
+         .event_ttl = flash_ttl});
+    evidence.stored[{name, std::string(Flash::event_name), std::string(default_group)}].expired =
+        flashes.stats().expired;
 }
 
 class Experiment {
@@ -125,7 +131,10 @@ private:
     }
 
     void start_all() {
-        SlotTerms terms{.options = options_, .folder = folder_};
+        SlotTerms terms{.options = options_,
+                        .folder = folder_,
+                        .redis_ports = {},
+                        .rests_until = steady_micros() + options_.seconds * second};
         for (const auto& home : homes_) {
             terms.redis_ports.push_back(home->redis.server().port());
         }
@@ -293,8 +302,9 @@ private:
                 return false;
             }
             next = Clock::now() + 200ms;
-            return timers_.empty() &&
-                   std::all_of(homes_.begin(), homes_.end(), [](const auto& home) { return home->feeder.idle(); });
+            return timers_.empty() && std::all_of(homes_.begin(), homes_.end(), [](const auto& home) {
+                       return home->feeder.idle() && is_swept(home->redis.server());
+                   });
         });
         ending_ = true;
         timers_.clear();

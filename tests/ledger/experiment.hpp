@@ -13,7 +13,7 @@ namespace eventy::ledger {
 Evidence run_experiment(const Options&, const std::string& folder);
 
 /// The same evidence again, from the files of a run that was made with these terms; Redis still knows all of it as long
-/// as no event's TTL is over, a day. Throws std::exception.
+/// as no TTL of a day is over. Throws std::exception.
 Evidence read_kept(const Options&, const std::string& folder);
 
 }  // namespace eventy::ledger

@@ -26,7 +26,8 @@ Feeder::Feeder(std::string server, int redis_port, int workers, const std::strin
       client_(std::make_shared<redis::Client>(
           redis::ClientOptions{.port = redis_port, .client_name = std::string(feeder), .command_timeout = 3s})),
       entries_({.redis_client = client_, .key_prefix = key_prefix, .lazy_connect = true}),
-      chores_({.redis_client = client_, .key_prefix = key_prefix, .lazy_connect = true}) {}
+      chores_({.redis_client = client_, .key_prefix = key_prefix, .lazy_connect = true}),
+      flashes_({.redis_client = client_, .key_prefix = key_prefix, .event_ttl = flash_ttl, .lazy_connect = true}) {}
 
 void Feeder::publish_backlog() {
     wait();
@@ -86,8 +87,14 @@ bool Feeder::idle() const {
         };
         return std::all_of(groups.begin(), groups.end(), idle);
     };
+    const auto all_gone = [](const QueueStats& stats) {
+        return std::all_of(stats.by_status.begin(), stats.by_status.end(),
+                           [](const auto& entry) { return entry.second == 0; });
+    };
     try {
-        return all_done(entries_.stats(), Entry::event_name) && all_done(chores_.stats(), Chore::event_name);
+        const QueueStats flashes = flashes_.stats();
+        return all_done(entries_.stats(), Entry::event_name) && all_done(chores_.stats(), Chore::event_name) &&
+               all_done(flashes, Flash::event_name) && all_gone(flashes);
     } catch (const Error&) {
         return false;
     }

@@ -20,7 +20,8 @@ public:
     void feed();
     void wait();
 
-    /// Nothing is pending or leased in any group, as the queues themselves say; false when it does not answer.
+    /// Nothing is pending or leased in any group, and what expires is gone, as the queues themselves say; false when
+    /// Redis does not answer.
     bool idle() const;
 
 private:
@@ -35,6 +36,7 @@ private:
     std::shared_ptr<redis::Client> client_;
     RedisEventQueue<Entry> entries_;
     RedisEventQueue<Chore> chores_;
+    RedisEventQueue<Flash> flashes_;
     std::jthread feeding_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ledger/audit_expiry.hpp"
 #include "ledger/audit_published.hpp"
 #include "ledger/audit_retries.hpp"
 #include "ledger/audit_times.hpp"
@@ -47,6 +48,7 @@ public:
         }
         check_fences();
         check_discards();
+        check_expiry(evidence_, timeline_, redis_losses_, verdict_);
         check_times(evidence_, timeline_, retries_, verdict_);
         return std::move(verdict_);
     }
@@ -105,7 +107,7 @@ private:
             } else {
                 check_given_up(id, event, runs, INT64_MAX);
             }
-        } else if (event.places.size() == 1) {
+        } else if (event.places.size() == 1 && event.places[0] != "expired") {
             ++verdict_.unfinished;
             find(Must::nothing_lost, event.token, "event " + std::to_string(id) + " is still " + event.places[0]);
         }

@@ -59,7 +59,7 @@ private:
     void handle(const Record& about, Context& context) {
         using namespace std::chrono_literals;
         const auto drawn = draw(options_.seed, about.token);
-        switch (conduct_for(options_.seed, about.token, about.attempt, options_.name, where_.group)) {
+        switch (conduct_for(options_.seed, about.token, about.attempt, options_.name, {where_.type, where_.group})) {
             case Conduct::quick: std::this_thread::sleep_for(quick_time(about, drawn)); return;
             case Conduct::slow_to_the_end:
                 std::this_thread::sleep_for(std::chrono::milliseconds(400 + drawn / 10000 % 2000));

@@ -97,8 +97,8 @@ TEST(LedgerConduct, IsOfEachGroupAndLongerInOne) {
     std::map<std::string_view, int> slow;
     for (int i = 0; i < 20000; ++i) {
         const auto token = "p1-" + std::to_string(i);
-        const auto one = conduct_for(1, token, 1, "w1.1", default_group);
-        const auto other = conduct_for(1, token, 1, "w1.1", long_group);
+        const auto one = conduct_for(1, token, 1, "w1.1", {Entry::event_name, default_group});
+        const auto other = conduct_for(1, token, 1, "w1.1", {Entry::event_name, long_group});
         differ += one != other ? 1 : 0;
         slow[default_group] += one == Conduct::slow_to_the_end ? 1 : 0;
         slow[long_group] += other == Conduct::slow_to_the_end ? 1 : 0;
@@ -111,15 +111,15 @@ TEST(LedgerConduct, IsTheSameForTheSameSeedAndOfEachKind) {
     std::set<Conduct> kinds;
     for (int i = 0; i < 20000; ++i) {
         const auto token = "p1-" + std::to_string(i);
-        const auto conduct = conduct_for(1, token, 1, "w1.1", default_group);
+        const auto conduct = conduct_for(1, token, 1, "w1.1", {Entry::event_name, default_group});
         kinds.insert(conduct);
-        ASSERT_EQ(conduct, conduct_for(1, token, 1, "w1.1", default_group));
+        ASSERT_EQ(conduct, conduct_for(1, token, 1, "w1.1", {Entry::event_name, default_group}));
         if (conduct == Conduct::kills_always) {
-            EXPECT_EQ(conduct_for(1, token, 3, "w4.9", default_group), Conduct::kills_always);
+            EXPECT_EQ(conduct_for(1, token, 3, "w4.9", {Entry::event_name, default_group}), Conduct::kills_always);
         }
     }
     EXPECT_EQ(kinds.size(), 10U);
-    EXPECT_EQ(conduct_for(1, "feed-1", 1, "w1.1", default_group), Conduct::quick);
+    EXPECT_EQ(conduct_for(1, "feed-1", 1, "w1.1", {Entry::event_name, default_group}), Conduct::quick);
 }
 
 }  // namespace

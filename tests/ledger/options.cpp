@@ -14,13 +14,13 @@ namespace {
 constexpr const char* about =
     "Proves the queue by killing things.\n"
     "\n"
-    "Publisher and worker processes work on private redis-servers with append-only files: on each two types of\n"
-    "events, one of them with two groups, of which one has long handlers. Meanwhile, in an order that the seed\n"
-    "decides: kill -9 of workers and publishers, SIGSTOP for longer than a lease and SIGCONT, kill -9 and restart\n"
-    "of Redis, cut, stalled and one-way silent connections, CLIENT KILL, SCRIPT FLUSH, SIGTERM (a deploy),\n"
-    "discarded events, publishes with a dedup_key, and handlers that throw, hang or crash. Each process writes\n"
-    "what it does into a file of its own (O_APPEND, fdatasync); at the end these files are compared with what is\n"
-    "in Redis, group by group.";
+    "Publisher and worker processes work on private redis-servers with append-only files: on each three types\n"
+    "of events, one with two groups, of which one has long handlers, one whose events soon expire. Meanwhile,\n"
+    "in an order that the seed decides: kill -9 of workers and publishers, SIGSTOP for longer than a lease\n"
+    "and SIGCONT, kill -9 and restart of Redis, cut, stalled and one-way silent connections, CLIENT KILL,\n"
+    "SCRIPT FLUSH, SIGTERM (a deploy), discarded events, publishes with a dedup_key, and handlers that throw,\n"
+    "hang or crash. Each process writes what it does into a file of its own (O_APPEND, fdatasync); at the end\n"
+    "these files are compared with what is in Redis, group by group.";
 
 constexpr const char* epilogue =
     "Examples:\n"
@@ -85,6 +85,7 @@ Options parse_options(int argc, char** argv) {
     app.add_option("--port", options.ports)->group(none);
     app.add_option("--first", options.first)->group(none);
     app.add_option("--count", options.count)->group(none);
+    app.add_option("--rests-until", options.rests_until)->group(none);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

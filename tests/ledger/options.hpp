@@ -26,9 +26,10 @@ struct Options {
     std::string role = {};
     std::string name = {};
     std::string folder = {};
-    std::vector<int> ports = {};  // the way to each server
-    int first = 0;                // number of a publisher's first event
-    int count = 0;                // how many it publishes
+    std::vector<int> ports = {};   // the way to each server
+    std::int64_t rests_until = 0;  // of the machine's steady clock, in us: from then on a worker takes all types
+    int first = 0;                 // number of a publisher's first event
+    int count = 0;                 // how many it publishes
 };
 
 /// Ends the program for --help and for wrong options.

@@ -6,6 +6,7 @@
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 #include "ledger/choices.hpp"
@@ -28,12 +29,14 @@ struct Home {
           client(std::make_shared<redis::Client>(
               redis::ClientOptions{.port = port, .client_name = options.name, .command_timeout = 3s})),
           entries({.redis_client = client, .key_prefix = key_prefix, .lazy_connect = true}),
-          chores({.redis_client = client, .key_prefix = key_prefix, .lazy_connect = true}) {}
+          chores({.redis_client = client, .key_prefix = key_prefix, .lazy_connect = true}),
+          flashes({.redis_client = client, .key_prefix = key_prefix, .event_ttl = flash_ttl, .lazy_connect = true}) {}
 
     std::string name;
     std::shared_ptr<redis::Client> client;
     RedisEventQueue<Entry> entries;
     RedisEventQueue<Chore> chores;
+    RedisEventQueue<Flash> flashes;
 };
 
 class PublisherRole {
@@ -80,8 +83,11 @@ private:
                 return;
             }
             const int count = std::min(size, end - first);
-            if (choices.between(1, 6) == 1) {
+            const auto type = choices.between(1, 12);
+            if (type <= 2) {
                 publish(home, home.chores, first, count, choices);
+            } else if (type == 3 && first < options_.first + options_.count * 3 / 4) {  // the last ones expire in time
+                publish(home, home.flashes, first, count, choices);
             } else {
                 publish(home, home.entries, first, count, choices);
             }
@@ -98,9 +104,10 @@ private:
             records.push_back({.what = What::intend, .where = where, .token = slot_ + '-' + std::to_string(first + i)});
         }
         ledger_.append_all(records);
-        const bool with_word = count == 1 && choices.between(1, 8) == 1;
+        constexpr bool lasts = !std::is_same_v<T, Flash>;
+        const bool with_word = lasts && count == 1 && choices.between(1, 8) == 1;
         const bool once_more = with_word && choices.between(1, 3) == 1;
-        const bool discards = count == 1 && !with_word && acts_by_id() && choices.between(1, 150) == 1;
+        const bool discards = lasts && count == 1 && !with_word && acts_by_id() && choices.between(1, 150) == 1;
         PublishOptions options;
         options.dedup_key = with_word ? records[0].token : "";
         const bool published = try_to_publish(queue, records, options);
@@ -111,7 +118,7 @@ private:
             discard(queue, records[0]);
         }
         // Most of these are not dead, but for those that were just discarded.
-        if (published && count == 1 && acts_by_id() && choices.between(1, discards ? 2 : 100) == 1) {
+        if (lasts && published && count == 1 && acts_by_id() && choices.between(1, discards ? 2 : 100) == 1) {
             retry(queue, records[0]);
         }
     }

@@ -9,11 +9,12 @@ namespace eventy::ledger {
 
 namespace {
 
-constexpr std::array<std::string_view, 31> names = {
-    "intend",  "acked",       "unknown",      "discarding",   "discarded",  "retrying",   "retried",    "subscribed",
-    "start",   "told",        "end",          "fence",        "fenced",     "starved",    "ending",     "spawned",
-    "killed",  "exited",      "stopped",      "continued",    "terminated", "cut",        "stalled",    "silenced",
-    "flowing", "client-kill", "script-flush", "redis-killed", "redis-back", "redis-slow", "two-places",
+constexpr std::array<std::string_view, 33> names = {
+    "intend",       "acked",        "unknown",    "discarding", "discarded",  "retrying", "retried",
+    "subscribed",   "start",        "told",       "end",        "fence",      "fenced",   "starved",
+    "ending",       "resting",      "rested",     "spawned",    "killed",     "exited",   "stopped",
+    "continued",    "terminated",   "cut",        "stalled",    "silenced",   "flowing",  "client-kill",
+    "script-flush", "redis-killed", "redis-back", "redis-slow", "two-places",
 };
 
 bool take_number(std::string_view text, std::int64_t& number) {

@@ -35,6 +35,8 @@ enum class What {
     fenced,   // the note: accepted, refused (LeaseLost), or no-answer
     starved,  // the machine did not run this process; the note is for how many ms
     ending,   // got SIGTERM and closes its queue
+    resting,  // is about to unsubscribe from the type, and goes on with all others
+    rested,   // subscribed to it again
     // what was done to them; `who` is whom it was done to, `where` on which server, or the way to which
     spawned,     // the note is its process id
     killed,      // SIGKILL is being sent

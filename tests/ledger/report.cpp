@@ -19,6 +19,7 @@ constexpr std::array<std::string_view, musts> names_of_musts = {
     "a dead worker's event began again too late",
     "a worker returned too late",
     "a published event waited too long",
+    "the queue does not count what expired as it was",
 };
 
 std::string row(const std::string& what, const std::string& value, const std::string& must, bool ok) {
@@ -86,6 +87,12 @@ std::string make_table(const Verdict& verdict, const Terms& terms) {
     count("given up as ERROR (failed attempts, lost leases)", verdict.given_up);
     count("  of them discarded by hand", verdict.discarded);
     count("events retried by hand", verdict.retried);
+    count("gone when their time was over, and processed before", verdict.gone_processed);
+    count("  given up before", verdict.gone_given_up);
+    count("  expired before either", verdict.expired);
+    count("  settled by who held them when they were gone", verdict.ended_late);
+    table += row("counted as expired by the queues", std::to_string(verdict.counted_expired), "must be the same",
+                 verdict.broken(Must::expiry_counted) == 0);
     zero("lost", Must::nothing_lost);
     if (terms.may_lose.count() > 0) {
         const auto may = "at most " + in_seconds(std::chrono::microseconds(terms.may_lose).count());

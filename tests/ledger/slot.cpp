@@ -43,15 +43,16 @@ void Slot::spawn() {
     const Options& options = terms_.options;
     const int published = is_publisher() ? published_so_far() : 0;
     ++life_;
-    std::vector<std::string> words = {"--role",       is_publisher() ? "publisher" : "worker",
-                                      "--name",       process_name(),
-                                      "--folder",     terms_.folder,
-                                      "--seed",       std::to_string(options.seed),
-                                      "--seconds",    std::to_string(options.seconds),
-                                      "--events",     std::to_string(options.events),
-                                      "--publishers", std::to_string(options.publishers),
-                                      "--fsync",      options.everysec ? "everysec" : "always",
-                                      "--lease-ms",   std::to_string(options.terms.lease.count())};
+    std::vector<std::string> words = {"--role",        is_publisher() ? "publisher" : "worker",
+                                      "--name",        process_name(),
+                                      "--folder",      terms_.folder,
+                                      "--seed",        std::to_string(options.seed),
+                                      "--seconds",     std::to_string(options.seconds),
+                                      "--events",      std::to_string(options.events),
+                                      "--publishers",  std::to_string(options.publishers),
+                                      "--fsync",       options.everysec ? "everysec" : "always",
+                                      "--lease-ms",    std::to_string(options.terms.lease.count()),
+                                      "--rests-until", std::to_string(terms_.rests_until)};
     for (const auto& way : ways_) {
         words.insert(words.end(), {"--port", std::to_string(way.proxy->port())});
     }

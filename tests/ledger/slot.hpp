@@ -16,6 +16,7 @@ struct SlotTerms {
     const Options& options;
     std::string folder;
     std::vector<int> redis_ports = {};
+    Micros rests_until = 0;
 };
 
 /// Writes into the ledger what it does, before it does it where that may end something, after it where it goes on. Each

@@ -1,6 +1,7 @@
 #include "ledger/stored_state.hpp"
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
@@ -16,6 +17,8 @@ std::string of_type(const Place& place, const std::string& kind) {
 }
 
 std::string of_group(const Place& place, const std::string& kind) { return of_type(place, kind) + ':' + place.group; }
+
+std::int64_t whole_or_0(const std::string& text) { return text.empty() ? 0 : std::stoll(text); }
 
 std::set<std::int64_t> numbers(const test::RedisValue& reply) {
     std::set<std::int64_t> all;
@@ -60,8 +63,13 @@ void read_failures(const std::string& text, const std::string& group, StoredEven
     }
 }
 
+/// The fields in this order.
+constexpr std::array<const char*, 5> fields_of_an_event = {"payload", "status", "error", "failures", "created_at"};
+
 StoredEvent read_hash(const std::vector<std::string>& fields, const std::string& group) {
     StoredEvent event{.status = fields[1], .error = fields[2]};
+    const auto created = parse_timestamp(fields[4]);
+    event.created = created ? (*created - Timestamp()).count() : 0;
     const auto payload = nlohmann::json::parse(fields[0], nullptr, false);
     if (payload.is_object()) {
         event.token = payload.value("token", "");
@@ -97,6 +105,55 @@ void find_places(std::int64_t id, std::int64_t cursor, const Sets& sets, StoredE
     } else if (event.status == "PENDING" && (processed || sets.dead.contains(id))) {
         event.flaw = "its status is PENDING, though this group has ended it";
     }
+}
+
+void add_history(const EventHistory* history, const std::string& group, StoredEvent& event) {
+    if (history == nullptr) {
+        return;
+    }
+    event.retries = history->retries;
+    if (const auto own = history->groups.find(group); own != history->groups.end()) {
+        event.settles = own->second.settles;
+        event.before = own->second.before;
+    }
+}
+
+/// `now`: of Redis's clock.
+StoredEvent read_vanished(const EventHistory& history, const std::string& group, Micros now) {
+    std::vector<std::string> fields;
+    for (const auto* name : fields_of_an_event) {
+        const auto found = history.fields.find(name);
+        fields.push_back(found == history.fields.end() ? "" : found->second);
+    }
+    auto event = read_hash(fields, group);
+    add_history(&history, group, event);
+    event.vanished = history.vanished.value_or(Vanished{.last_epoch = INT64_MAX});
+    event.vanished->by = std::min(event.vanished->by, now);
+    const auto own = history.groups.find(group);
+    const bool processed = !event.settles.empty() && event.settles.back().status == "PROCESSED";
+    event.places.emplace_back(processed                                         ? "done"
+                              : own != history.groups.end() && own->second.dead ? "dead"
+                                                                                : "expired");
+    return event;
+}
+
+void find_leftovers(std::int64_t id, const Sets& sets, StoredState& state) {
+    const auto look = [&](const std::set<std::int64_t>& set, const char* name) {
+        if (set.contains(id)) {
+            state.leftovers.emplace_back(id, name);
+        }
+    };
+    look(sets.index, "index");
+    look(sets.leases, "leases");
+    look(sets.held, "held");
+    look(sets.delayed, "delayed");
+    look(sets.open, "open");
+    look(sets.dead, "dead");
+}
+
+Micros time_of(test::RedisServer& redis) {
+    const auto time = redis.must({"TIME"}).texts();
+    return std::stoll(time.at(0)) * second + std::stoll(time.at(1));
 }
 
 constexpr const char* misplaced_script = R"(
@@ -142,27 +199,38 @@ return found
 StoredState read_stored_state(test::RedisServer& redis, const Histories& histories, const Place& place) {
     StoredState state;
     const auto counter = redis.must({"GET", of_type(place, "counter")}).text;
-    state.last_id = counter.empty() ? 0 : std::stoll(counter);
+    state.last_id = whole_or_0(counter);
     const auto group = redis.must({"HGET", of_type(place, "groups"), place.group}).text;
     state.cursor = group.empty() ? 0 : std::stoll(group);
+    state.expired = whole_or_0(redis.must({"HGET", of_type(place, "groups"), place.group + ":expired"}).text);
     const Sets sets = read_sets(redis, place);
+    const Micros now = time_of(redis);
     for (std::int64_t id = 1; id <= state.last_id; ++id) {
         const std::string name = of_type(place, "events") + ':' + std::to_string(id);
-        const auto fields = redis.must({"HMGET", name, "payload", "status", "error", "failures"}).texts();
+        std::vector<std::string> call = {"HMGET", name};
+        call.insert(call.end(), fields_of_an_event.begin(), fields_of_an_event.end());
+        const auto fields = redis.must(call).texts();
+        const auto found = histories.find(name);
+        const EventHistory* const history = found == histories.end() ? nullptr : &found->second;
         if (!fields[0].empty()) {
             auto event = read_hash(fields, place.group);
-            if (const auto found = histories.find(name); found != histories.end()) {
-                event.retries = found->second.retries;
-                if (const auto own = found->second.groups.find(place.group); own != found->second.groups.end()) {
-                    event.settles = own->second.settles;
-                    event.before = own->second.before;
-                }
-            }
+            add_history(history, place.group, event);
             find_places(id, state.cursor, sets, event);
             state.events.emplace(id, std::move(event));
+        } else {
+            find_leftovers(id, sets, state);
+            if (history != nullptr && history->fields.contains("payload")) {
+                state.events.emplace(id, read_vanished(*history, place.group, now));
+            }
         }
     }
     return state;
+}
+
+bool is_swept(test::RedisServer& redis) {
+    const Sets sets = read_sets(redis, {"", std::string(Flash::event_name), std::string(default_group)});
+    const auto all = {&sets.index, &sets.leases, &sets.held, &sets.delayed, &sets.open, &sets.dead};
+    return std::all_of(all.begin(), all.end(), [](const auto* set) { return set->empty(); });
 }
 
 std::vector<std::pair<std::int64_t, std::string>> look_for_misplaced(test::RedisServer& redis, const Place& place,

@@ -24,6 +24,25 @@ struct Chore {
 };
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Chore, token)
 
+/// The third type, whose events expire within a run. It has a queue of its own everywhere, with threads of its own, and
+/// the workers take its events only now and then: see `flashes_are_taken`.
+struct Flash {
+    static constexpr std::string_view event_name = "Flash";
+    std::string token;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Flash, token)
+
+inline constexpr std::chrono::milliseconds flash_ttl{3500};
+inline constexpr std::chrono::milliseconds usual_ttl = std::chrono::hours(24);
+
+inline std::chrono::milliseconds ttl_of(std::string_view type) {
+    return type == Flash::event_name ? flash_ttl : usual_ttl;
+}
+
+/// All workers rest at the same time, for longer than the TTL, so that some events expire before anybody had them. The
+/// time is that of the machine's steady clock, in us.
+inline bool flashes_are_taken(std::int64_t steady_us) { return steady_us % 8'000'000 < 3'000'000; }
+
 inline constexpr std::string_view default_group = "default";
 /// The second group of Entry. Its handlers are long: whom do they make wait?
 inline constexpr std::string_view long_group = "long";
@@ -32,8 +51,9 @@ struct GroupOfType {
     std::string_view type, group;
 };
 /// On each server. The first of a type tells what was published.
-inline constexpr std::array<GroupOfType, 3> groups = {{
+inline constexpr std::array<GroupOfType, 4> groups = {{
     {Chore::event_name, default_group},
+    {Flash::event_name, default_group},
     {Entry::event_name, default_group},
     {Entry::event_name, long_group},
 }};

@@ -84,6 +84,10 @@ void Timeline::read_lives(const std::vector<Record>& records) {
             lives_.try_emplace(record.who);
         } else if (record.what == What::subscribed) {
             lives_[record.who].subscribed = record.at;
+        } else if (record.what == What::resting) {
+            lives_[record.who].rests.push_back({record.at, never});
+        } else if (record.what == What::rested) {
+            lives_[record.who].rests.back().to = record.at;
         } else if (record.what == What::terminated || record.what == What::ending) {
             auto& life = lives_[record.who];
             life.ending = std::min(life.ending, record.at);
@@ -257,6 +261,7 @@ std::vector<Span> Timeline::free_spans(const std::string& worker, const Life& li
     }
     auto holes = troubles(worker, 0, never);
     holes.insert(holes.end(), full.begin(), full.end());
+    holes.insert(holes.end(), life.rests.begin(), life.rests.end());
     const Micros to = std::min(life.ending, life.died);
     return life.subscribed < to ? without({{life.subscribed, to}}, merged(std::move(holes))) : std::vector<Span>();
 }

@@ -48,6 +48,7 @@ public:
         Micros died = never;    // by a kill or a crash
         bool at_once = false;   // `died` says a death without a word
         std::string how = {};
+        std::vector<Span> rests = {};  // in which it is not subscribed to the type
     };
 
     /// `records` by time, `place` the group. A worker that runs an event which is in danger takes nothing else; where

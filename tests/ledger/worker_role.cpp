@@ -49,7 +49,8 @@ public:
         : options_(options),
           server_(std::move(server)),
           ledger_(ledger),
-          client_(std::make_shared<redis::Client>(redis::ClientOptions{.port = port, .client_name = options.name})) {
+          client_(std::make_shared<redis::Client>(redis::ClientOptions{.port = port, .client_name = options.name})),
+          taking_flashes_([this](const std::stop_token& stop) { take_flashes(stop); }) {
         if (!has_manager(options.name)) {
             subscribe(RedisEventQueue<Entry>(settings<RedisQueueOptions<Entry>>()));
             subscribe(RedisEventQueue<Chore>(settings<RedisQueueOptions<Chore>>()));
@@ -66,12 +67,14 @@ public:
 
     bool close() {
         joining_ = {};
+        taking_flashes_.request_stop();
         const auto deadline = std::chrono::steady_clock::now() + 20s;
         bool all_ended = !manager_ || manager_->close(20s);
         for (const auto& close_queue : closes_) {
             const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
             all_ended = close_queue(std::max(left, milliseconds(0))) && all_ended;
         }
+        taking_flashes_ = {};
         return all_ended;
     }
 
@@ -110,12 +113,40 @@ private:
     void subscribe(EventQueue<T> queue) {
         for (const auto& group : groups) {
             if (group.type == T::event_name) {
-                const Place where{server_, std::string(group.type), std::string(group.group)};
-                subscriptions_.push_back(queue.subscribe(std::make_shared<LedgerHandler<T>>(options_, ledger_, where),
-                                                         {.group = where.group}));
+                subscriptions_.push_back(subscribe(queue, group));
             }
         }
         closes_.push_back([queue](milliseconds timeout) { return queue.close(timeout); });
+    }
+
+    template <class T>
+    Subscription subscribe(const EventQueue<T>& queue, const GroupOfType& group) {
+        const Place where{server_, std::string(group.type), std::string(group.group)};
+        return queue.subscribe(std::make_shared<LedgerHandler<T>>(options_, ledger_, where), {.group = where.group});
+    }
+
+    /// With rests, in which they may expire.
+    void take_flashes(const std::stop_token& stop) {
+        const Place where{.server = server_, .type = std::string(Flash::event_name)};
+        auto settings_of_flashes = settings<RedisQueueOptions<Flash>>();
+        settings_of_flashes.event_ttl = flash_ttl;
+        const RedisEventQueue<Flash> queue(settings_of_flashes);
+        ledger_.append({.what = What::resting, .where = where});
+        std::optional<Subscription> subscription;
+        while (!stop.stop_requested()) {
+            const Micros now = steady_micros();
+            const bool taken = flashes_are_taken(now) || now >= options_.rests_until;
+            if (taken && !subscription) {
+                subscription = subscribe(queue, {Flash::event_name, default_group});
+                ledger_.append({.what = What::rested, .where = where});
+            } else if (!taken && subscription) {
+                ledger_.append({.what = What::resting, .where = where});
+                subscription.reset();
+            }
+            std::this_thread::sleep_for(20ms);
+        }
+        subscription.reset();
+        queue.close(20s);
     }
 
     void write_subscribed() { ledger_.append({.what = What::subscribed, .where = {.server = server_}}); }
@@ -128,6 +159,7 @@ private:
     std::vector<std::function<bool(milliseconds)>> closes_;
     std::vector<Subscription> subscriptions_;
     std::jthread joining_;
+    std::jthread taking_flashes_;
 };
 
 }  // namespace
