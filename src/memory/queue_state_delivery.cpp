@@ -169,18 +169,14 @@ bool QueueState::settle_one(GroupState& in, const SettleRequest& request, const 
         return false;
     }
     Event* const event = find(id);
-    if (event == nullptr && (settlement.verdict == Verdict::handed_back || settlement.verdict == Verdict::retry)) {
-        in.drop(id);
+    if (event == nullptr) {
+        settlement.verdict == Verdict::processed ? in.finish(id) : in.drop(id);
         return true;
     }
     if (settlement.verdict == Verdict::handed_back) {
         in.hand_back(id);
         refresh(*event, request.worker_id);
         wake_if_idle(request.group, in);
-        return true;
-    }
-    if (event == nullptr) {
-        in.finish(id);
         return true;
     }
     const int attempt = in.attempt(id);

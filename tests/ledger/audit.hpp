@@ -82,7 +82,7 @@ struct Verdict {
     std::int64_t discarded = 0;                          // events that were given up because somebody discarded them
     std::int64_t gone_processed = 0, gone_given_up = 0;  // of processed and given_up those that vanished later
     std::int64_t expired = 0;                            // gone before they were processed or given up
-    std::int64_t ended_late = 0;                         // settled by who still held them when they were gone
+    std::int64_t ended_late = 0;                         // processed by who still held them when they were gone
     std::int64_t counted_expired = 0;                    // as the queues say
     Longest after_death = {}, after_return = {};
     Longest first_start =

@@ -77,7 +77,7 @@ private:
         const auto all = runs();
         const auto& late = event_->vanished->late;
         if (!late.empty()) {
-            ++verdict_.ended_late;
+            ++(late[0].status == "PROCESSED" ? verdict_.ended_late : verdict_.expired);
             if (late.size() > 1) {
                 find(Must::no_stale_settle, "was settled " + std::to_string(late.size()) + " times when it was gone");
             }
@@ -117,7 +117,7 @@ private:
                                          .words = std::to_string(verdict_.expired) +
                                                   " events expired before they were processed or given up, " +
                                                   std::to_string(verdict_.ended_late) +
-                                                  " were settled late, and the queue counts " +
+                                                  " were processed late, and the queue counts " +
                                                   std::to_string(evidence_.stored.expired)});
         }
     }

@@ -127,7 +127,7 @@ TEST_F(AuditExpiryTest, WhatExpiredAndWasNotFinishedNeedsNoReason) {
     EXPECT_EQ(judge().expired, 1);
 }
 
-TEST_F(AuditExpiryTest, WhoStillHeldItEndsItAndThenItIsNotCounted) {
+TEST_F(AuditExpiryTest, WhoStillHeldItMayProcessItAndThenItIsNotCounted) {
     run(1300, "w2.1", 3, "ok", 5000);
     event(3).vanished->late = {{"PROCESSED", "id-of-w2.1"}};
     expect_broken(Must::expiry_counted);
@@ -136,10 +136,20 @@ TEST_F(AuditExpiryTest, WhoStillHeldItEndsItAndThenItIsNotCounted) {
     EXPECT_EQ(judge().ended_late, 1);
     event(3).vanished->late = {{"PROCESSED", "id-of-w1.1"}};
     expect_broken(Must::nothing_lost);
-    event(3).vanished->late = {{"ERROR", "id-of-w2.1"}};
-    expect_broken(Must::nothing_lost);
     event(3).vanished->late = {{"PROCESSED", "id-of-w2.1"}, {"PROCESSED", "id-of-w2.1"}};
     expect_broken(Must::no_stale_settle);
+    flashes().expired = 1;
+    event(3).vanished->late = {{"ERROR", "id-of-w2.1"}};
+    expect_broken(Must::nothing_lost);
+}
+
+TEST_F(AuditExpiryTest, WhoStillHeldItMayFailAndThenItIsCounted) {
+    run(1300, "w2.1", 3, "rejects", 5000);
+    event(3).vanished->late = {{"ERROR", "id-of-w2.1"}};
+    expect_all_well();
+    EXPECT_EQ(judge().expired, 1);
+    flashes().expired = 0;
+    expect_broken(Must::expiry_counted);
 }
 
 TEST_F(AuditExpiryTest, WhatWasProcessedOrGivenUpNeedsItsReasonAlsoWhenItIsGone) {

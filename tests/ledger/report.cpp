@@ -90,7 +90,7 @@ std::string make_table(const Verdict& verdict, const Terms& terms) {
     count("gone when their time was over, and processed before", verdict.gone_processed);
     count("  given up before", verdict.gone_given_up);
     count("  expired before either", verdict.expired);
-    count("  settled by who held them when they were gone", verdict.ended_late);
+    count("  processed by who held them when they were gone", verdict.ended_late);
     table += row("counted as expired by the queues", std::to_string(verdict.counted_expired), "must be the same",
                  verdict.broken(Must::expiry_counted) == 0);
     zero("lost", Must::nothing_lost);

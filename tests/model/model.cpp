@@ -171,7 +171,8 @@ StillHeld Model::settle(const SettleRequest& request, std::int64_t now) {
         switch (settlement.verdict) {
             case Verdict::processed: standing->place = Place::done; break;
             case Verdict::failed:
-                standing->place = event.expired ? Place::done : Place::dead;
+                standing->place = event.expired ? Place::gone : Place::dead;
+                expired_ += event.expired ? 1 : 0;
                 keep(event, now + us(request.ttl));
                 break;
             case Verdict::retry:

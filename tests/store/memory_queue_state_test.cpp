@@ -372,7 +372,7 @@ TEST(MemoryQueueState, RandomHistoriesAtExactTimesAgreeWithThePlainModel) {
                     event.leased = false;
                     event.dead = verdict == Verdict::failed && event.there;
                     event.delayed = verdict == Verdict::handed_back && event.there;
-                    plain.expired += verdict == Verdict::handed_back && !event.there ? 1 : 0;
+                    plain.expired += verdict != Verdict::processed && !event.there ? 1 : 0;
                     if (event.dead) {
                         event.expires = std::max(event.expires, now + ttl.count() * ms);
                     }

@@ -11,8 +11,8 @@
 --       settlement: whether it was held
 -- Cost  per processed event one HSET and its share of one HMGET, ZREM and HDEL; PUBLISH while somebody listens
 --
--- The first write is PERSIST, which a full Redis lets pass. An event that expired while it was handled counts as done, or
--- as expired where it was not.
+-- The first write is PERSIST, which a full Redis lets pass. An event that expired while it was handled counts as done
+-- where it was processed, else as expired.
 --@include shared/time.lua
 --@include shared/iso8601.lua
 --@include shared/calls.lua
@@ -69,7 +69,7 @@ local function delay(id, key, ms, attempt, lost)
   takeable = takeable or ms <= 0
 end
 
--- Nothing is said of an event that had expired; it counts as done.
+-- Nothing is said of an event that had expired.
 local function finish(id, status, was_there)
   forgotten[#forgotten + 1] = id
   if was_there then
@@ -101,6 +101,8 @@ for i = 1, count do
       if was_there then
         redis.call('ZADD', dead, score_of(index, key, id), id)
         keep_for(key, ttl)
+      else
+        expired = expired + 1
       end
     elseif verdict == 'r' then
       local ms = tonumber(ARGV[p + 6])
