@@ -66,8 +66,9 @@ int run_and_report(const Options& options) {
     if (holds && !options.keep) {
         std::filesystem::remove_all(folder);
     } else {
-        std::printf("The ledger's files, and Redis's (r1.aof ...), are in %s; judge them again: --judge %s\n",
-                    folder.c_str(), folder.c_str());
+        std::printf(
+            "The ledger's files, and Redis's (r1.aof ...), are in %s; judge them again: eventy_ledger %s --judge %s\n",
+            folder.c_str(), to_command_line(options).c_str(), folder.c_str());
     }
     return tell_result(holds);
 }

@@ -109,7 +109,8 @@ std::string to_command_line(const Options& options) {
     return "--seed " + std::to_string(options.seed) + " --seconds " + std::to_string(options.seconds) + " --events " +
            std::to_string(options.events) + " --publishers " + std::to_string(options.publishers) + " --workers " +
            std::to_string(options.workers) + " --redis " + std::to_string(options.servers) + " --fsync " +
-           (options.everysec ? "everysec" : "always") + " --lease-ms " + std::to_string(options.terms.lease.count());
+           (options.everysec ? "everysec" : "always") + " --lease-ms " + std::to_string(options.terms.lease.count()) +
+           (options.terms.slack.count() > 0 ? " --slack-ms " + std::to_string(options.terms.slack.count()) : "");
 }
 
 }  // namespace eventy::ledger
