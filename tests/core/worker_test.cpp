@@ -1,124 +1,24 @@
-// What a worker asks of its store, on one that answers when the test says so, and never says that there is work.
+// What a worker asks of its store, and when.
 #include "core/worker.hpp"
 
 #include <gtest/gtest.h>
 
-#include <condition_variable>
 #include <future>
 #include <stdexcept>
 #include <thread>
 #include <utility>
 
-#include "base/io_thread.hpp"
+#include "core/told_store.hpp"
 
 namespace eventy::detail {
 namespace {
 
+using test::Asked;
+using test::Calls;
+using test::Line;
+using test::ToldBackend;
+
 using namespace std::chrono_literals;
-
-/// Below it nothing depends on how long anything takes.
-constexpr auto patience = 30s;
-
-/// What comes from other threads, in its order.
-template <class T>
-class Line {
-public:
-    void add(T one) {
-        {
-            const std::lock_guard lock(mutex_);
-            all_.push_back(std::move(one));
-        }
-        changed_.notify_all();
-    }
-    T next(const char* what) {
-        std::unique_lock lock(mutex_);
-        if (!changed_.wait_for(lock, patience, [this] { return !all_.empty(); })) {
-            throw std::runtime_error(std::string("not seen: ") + what);
-        }
-        T first = std::move(all_.front());
-        all_.pop_front();
-        return first;
-    }
-    bool empty() {
-        const std::lock_guard lock(mutex_);
-        return all_.empty();
-    }
-
-private:
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    std::deque<T> all_;
-};
-
-template <class Request, class Reply>
-struct Asked {
-    Request request;
-    Callback<Reply> done;
-};
-
-struct Calls {
-    Line<Asked<TakeRequest, TakeReply>> takes = {};
-    Line<Asked<SettleRequest, StillHeld>> settlements = {};
-    Line<Asked<RenewRequest, StillHeld>> renewals = {};
-    Line<std::string> nudges = {};
-};
-
-class ToldStore final : public Store {
-public:
-    explicit ToldStore(std::shared_ptr<Calls> calls) : calls_(std::move(calls)) {}
-
-    void take(TakeRequest request, Callback<TakeReply> done) override {
-        calls_->takes.add({std::move(request), std::move(done)});
-    }
-    void settle(SettleRequest request, Callback<StillHeld> done) override {
-        calls_->settlements.add({std::move(request), std::move(done)});
-    }
-    void renew(RenewRequest request, Callback<StillHeld> done) override {
-        calls_->renewals.add({std::move(request), std::move(done)});
-    }
-    void nudge(const std::string& group) override { calls_->nudges.add(group); }
-
-    // No look of each second finds anything, no marker comes, and nobody asks for the rest.
-    void upkeep(UpkeepRequest, Callback<UpkeepReply>) override {}
-    void wait(std::string, std::function<void()>) override {}
-    void stop_waiting(const std::string&) override {}
-    void publish(PublishRequest, Deadline, Callback<PublishReply>) override {}
-    void progress(ProgressRequest, Callback<StillHeld>) override {}
-    void retry(RetryRequest, Deadline, Callback<std::vector<ByHand>>) override {}
-    void discard(DiscardRequest, Deadline, Callback<std::vector<ByHand>>) override {}
-    void remove_subscribers(std::vector<std::string>, Callback<Done>) override {}
-    void get(std::vector<EventId>, Deadline, Callback<std::vector<std::optional<StoredEvent>>>) override {}
-    void search(SearchRequest, Deadline, Callback<SearchReply>) override {}
-    void count(EventFilter, Deadline, Callback<std::int64_t>) override {}
-    void stats(bool, Deadline, Callback<QueueStats>) override {}
-    void subscribers(Deadline, Callback<std::vector<SubscriberInfo>>) override {}
-    void subscriber(std::string, Deadline, Callback<std::optional<SubscriberInfo>>) override {}
-    void watch(std::uint64_t, Watcher, Callback<Done>) override {}
-    void unwatch(std::uint64_t) override {}
-    void on_reconnect(std::function<void()>) override {}
-    Presence presence() const override { return Presence::there; }
-    std::string trouble() const override { return {}; }
-    void on_presence(std::function<void()>) override {}
-    void add_type(Deadline, Callback<Done>) override {}
-
-private:
-    const std::shared_ptr<Calls> calls_;
-};
-
-class ToldBackend final : public Backend {
-public:
-    IoThread& io() override { return io_; }
-    std::string describe() const override { return "the test"; }
-    void check(Deadline, Callback<Done>) override {}
-    milliseconds connect_timeout() const override { return patience; }
-    milliseconds command_timeout() const override { return patience; }
-    std::unique_ptr<Store> open(QueueName, StoreSettings) override { return nullptr; }
-    void list_types(std::string, Deadline, Callback<std::vector<std::string>>) override {}
-    void remove_type(QueueName, Deadline, Callback<Done>) override {}
-
-private:
-    IoThread io_;
-};
 
 /// One worker with one thread.
 class WorkerTest : public ::testing::Test {
@@ -136,7 +36,7 @@ protected:
     void start(const QueueSettings& settings, std::function<void(EventId, int)> handler) {
         context_ = std::make_shared<QueueContext>(
             QueueContext{backend_, {"p", "Order"}, settings, "w", std::make_shared<HandlerPool>(1)});
-        context_->store = std::make_unique<ToldStore>(calls_);
+        context_->store = backend_->open({}, {});
         worker_ = std::make_shared<Worker>(context_, "g", this);
         std::vector<RawHandler> handlers;
         handlers.emplace_back(
@@ -179,11 +79,11 @@ protected:
     /// In a handler: does not return before the test's end.
     void stay() { go_on_.get_future().wait(); }
 
-    const std::shared_ptr<Calls> calls_ = std::make_shared<Calls>();
+    const std::shared_ptr<ToldBackend> backend_ = std::make_shared<ToldBackend>();
+    const std::shared_ptr<Calls> calls_ = backend_->calls;
     std::shared_ptr<Worker> worker_;
 
 private:
-    const std::shared_ptr<ToldBackend> backend_ = std::make_shared<ToldBackend>();
     std::shared_ptr<QueueContext> context_;
     std::promise<void> go_on_;
 };
