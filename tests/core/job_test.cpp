@@ -35,10 +35,14 @@ public:
     std::vector<JobReport> reports;
 };
 
-JobReport run(const std::shared_ptr<Host>& host) {
+std::shared_ptr<Job> make_job(const std::shared_ptr<Host>& host) {
     StoredEvent event;
     event.id = 7;
-    const auto job = std::make_shared<Job>(std::move(event), 1, host);
+    return std::make_shared<Job>(std::move(event), 1, host);
+}
+
+JobReport run(const std::shared_ptr<Host>& host) {
+    const auto job = make_job(host);
     job->set_lease_until(std::chrono::steady_clock::now() + std::chrono::hours(1));
     job->run();
     // Taken out of the host: a report holds its job, and that its host.
@@ -113,6 +117,29 @@ TEST(Job, WhatAHandlerAsksForIsWithinLimits) {
     const auto other = std::make_shared<Host>();
     other->subscribe([] { throw Retry{milliseconds::max()}; });
     EXPECT_EQ(run(other).delay, std::chrono::hours(24 * 30));
+}
+
+TEST(Job, DoesNotBeginOnALeaseThatMayHaveRunOut) {
+    const auto host = std::make_shared<Host>();
+    int calls = 0;
+    host->subscribe([&] { ++calls; });
+    const auto job = make_job(host);
+    job->set_lease_until(std::chrono::steady_clock::now());
+    job->run();
+    EXPECT_EQ(calls, 0);
+    ASSERT_EQ(host->reports.size(), 1u);
+    EXPECT_TRUE(host->reports[0].deferred);
+    EXPECT_EQ(host->reports[0].job, job);
+    EXPECT_TRUE(job->waits());
+    EXPECT_EQ(job->started(), std::nullopt);
+
+    host->reports.clear();
+    job->set_lease_until(std::chrono::steady_clock::now() + std::chrono::hours(1));
+    job->run();
+    EXPECT_EQ(calls, 1);
+    ASSERT_EQ(host->reports.size(), 1u);
+    EXPECT_FALSE(host->reports[0].deferred);
+    host->reports.clear();  // which hold their job, and that its host
 }
 
 }  // namespace

@@ -12,6 +12,7 @@ namespace {
 
 using detail::PublishReply;
 using detail::Result;
+using detail::TakeReply;
 
 // Of a publish: words before its arguments are EVALSHA, the hash, the number of keys and six keys.
 constexpr std::size_t first_argument = 9;
@@ -62,6 +63,22 @@ protected:
             }
         });
         return answers;
+    }
+    /// A publish and, behind it, a take by "w" for the group "g".
+    std::pair<Result<PublishReply>, Result<TakeReply>> publish_and_take() {
+        const auto published = std::make_shared<std::promise<Result<PublishReply>>>();
+        const auto taken = std::make_shared<std::promise<Result<TakeReply>>>();
+        run([&] {
+            store_->publish({{{"payload"}}, std::chrono::hours(1), "w"}, {},
+                            [published](auto result) { published->set_value(std::move(result)); });
+            detail::TakeRequest request;
+            request.group = "g";
+            request.max = 2;
+            request.worker_id = "w";
+            store_->take(std::move(request), [taken](auto result) { taken->set_value(std::move(result)); });
+        });
+        auto first = get(published->get_future());
+        return {std::move(first), get(taken->get_future())};
     }
     Result<PublishReply> publish_one() { return get(std::move(publish({detail::Deadline()}).front())); }
 
@@ -217,6 +234,54 @@ TEST_F(NumberedCallsTest, ACallThatWaitsForARetirementEndsAtItsDeadline) {
     EXPECT_EQ(second.failure().code, errc::timeout);
     EXPECT_FALSE(second.failure().not_done)
         << "a copy on an old connection may have been applied, for all that is known";
+}
+
+// The arguments of the settlement that hands back 5 and 6, of epoch 7.
+bool hands_back(const Words& call) {
+    constexpr std::size_t keys = 11, group = 3 + keys + 4, leases = group + 5;
+    const Words expected = {"2", "5", "7", "b", "0", "0", "6", "7", "b", "0", "0"};
+    return call.at(1) == scripts::settle.sha && call.at(group) == "g" && call.at(group + 1) == "w" &&
+           Words(call.begin() + leases, call.end()) == expected;
+}
+
+TEST_F(NumberedCallsTest, WhatALostTakeHadLeasedIsHandedBack) {
+    // The publish fails, so the client id is retired; a copy of that on an old connection overtook the take, which had
+    // been applied by another copy.
+    const auto answer = [](const Words& call) -> std::string {
+        return call.at(1) == scripts::publish.sha  ? "-ERR no\r\n"
+               : call.at(1) == scripts::take.sha   ? numbered("STALE")
+               : call.at(1) == scripts::retire.sha ? "*2\r\n$-1\r\n" + bulk("7 5 6")
+                                                   : numbered("OK", {"11"});
+    };
+    const FakePeer peer(story(answer, time_reply));
+    open(peer);
+    const auto [published, taken] = publish_and_take();
+    EXPECT_FALSE(published.ok());
+    ASSERT_TRUE(taken.ok());
+    EXPECT_TRUE(taken.value().events.empty());
+    EXPECT_TRUE(taken.value().more);
+    for (const auto* const script : {&scripts::publish, &scripts::take, &scripts::retire}) {
+        EXPECT_EQ(calls_.next().at(1), script->sha);
+    }
+    EXPECT_TRUE(hands_back(calls_.next()));
+}
+
+TEST_F(NumberedCallsTest, WhatAFailedTakeHadLeasedIsHandedBack) {
+    const auto answer = [](const Words& call) -> std::string {
+        return call.at(1) == scripts::publish.sha  ? done_reply
+               : call.at(1) == scripts::take.sha   ? "-ERR no\r\n"
+               : call.at(1) == scripts::retire.sha ? "*1\r\n" + bulk("7 5 6")
+                                                   : numbered("OK", {"11"});
+    };
+    const FakePeer peer(story(answer, time_reply));
+    open(peer);
+    const auto [published, taken] = publish_and_take();
+    EXPECT_TRUE(published.ok());
+    EXPECT_FALSE(taken.ok());
+    for (const auto* const script : {&scripts::publish, &scripts::take, &scripts::retire}) {
+        EXPECT_EQ(calls_.next().at(1), script->sha);
+    }
+    EXPECT_TRUE(hands_back(calls_.next()));
 }
 
 }  // namespace

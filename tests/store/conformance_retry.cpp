@@ -144,6 +144,29 @@ TEST_P(StoreConformance, ARetriedEventIsCountedAsLongAsItLives) {
     }
 }
 
+TEST_P(StoreConformance, AnEventThatWasRetriedByHandIsCountedAsLongAsItLives) {
+    // Nothing but that retry says that there is one so old.
+    for (milliseconds ttl = 100ms;; ttl *= 2) {
+        ASSERT_LT(ttl, patience);
+        next_queue();
+        const auto worker = open();
+        worker->publish({"by hand", "not at all"}, ttl);
+        const TakeReply taken = worker->take(2);
+        if (taken.events.size() != 2 || !worker->settle(1, taken.epoch, Verdict::failed, "broken") ||
+            !worker->settle(2, taken.epoch) || worker->retry({1}) != std::vector{ByHand::done}) {
+            continue;  // too slow for this TTL
+        }
+        const TakeReply again = worker->take(2);
+        ASSERT_EQ(ids_of(again.events), std::vector<EventId>{1});
+        worker->settle_all(again);
+        bed().pass(2 * ttl);
+        EXPECT_TRUE(eventually(*worker, [&] { return worker->count() == 1; })) << "without what expired";
+        EXPECT_EQ(worker->count({.status = EventStatus::processed}), 1);
+        EXPECT_EQ(worker->stats().by_status.at(EventStatus::processed), 1);
+        return;
+    }
+}
+
 TEST_P(StoreConformance, AnEventIsKeptUntilItsNextAttemptAndATtlBeyond) {
     for (milliseconds ttl = 50ms;; ttl *= 2) {
         ASSERT_LT(ttl, patience);

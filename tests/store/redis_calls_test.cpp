@@ -117,6 +117,30 @@ TEST_F(RedisCalls, ATakeThatIsSentAgainReturnsWhatItStillHolds) {
     EXPECT_EQ(taken_ids(take_call(2, 2, 3)), (std::vector<std::string>{"1", "3"}));
 }
 
+TEST_F(RedisCalls, ATakeThatIsSentAgainLeavesOutWhatAnotherWorkerHoldsByNow) {
+    publish_call(1, 1, {"a", "b", "c"});
+    ASSERT_EQ(taken_ids(take_call(2, 2, 3)), (std::vector<std::string>{"1", "2", "3"}));
+    const auto other = open();
+    redis({"ZADD", group().leases, "0", "2"});  // ran out
+    ASSERT_EQ(ids_of(other->take(1).events), std::vector<EventId>{2});
+    EXPECT_EQ(taken_ids(take_call(2, 2, 3)), (std::vector<std::string>{"1", "3"}));
+}
+
+TEST_F(RedisCalls, ATakeThatIsSentAgainStillSaysThatItsEventIsToBeRunAlone) {
+    publish_call(1, 1, {"a"});
+    for (int number = 2; number <= 4; ++number) {
+        const RedisValue taken = take_call(number, number, 3);
+        ASSERT_EQ(taken_ids(taken), std::vector<std::string>{"1"});
+        const bool alone = number == 4;  // two leases of three are lost
+        EXPECT_EQ(taken.items.at(9).integer, alone ? 1 : 0);
+        const RedisValue again = take_call(number, number, 3);
+        EXPECT_EQ(state(again), "AGAIN");
+        EXPECT_EQ(taken_ids(again), std::vector<std::string>{"1"});
+        EXPECT_EQ(again.items.at(9).integer, alone ? 1 : 0) << number;
+        redis({"ZADD", group().leases, "0", "1"});  // ran out
+    }
+}
+
 TEST_F(RedisCalls, ASettlementThatIsSentAgainGetsItsFirstOutcome) {
     publish_call(1, 1, {"a"});
     const std::string epoch = std::to_string(take_call(2, 2, 1).items.at(4).integer);

@@ -1,4 +1,4 @@
-// What others do to our keys must not stop a queue (histories A1, A4, A6, A7, A8, A9, A16).
+// What others do to our keys must not stop a queue (histories A1, A4, A6, A7, A16).
 #include <algorithm>
 #include <cstdint>
 
@@ -7,41 +7,7 @@
 namespace eventy::test {
 namespace {
 
-class RedisDamage : public RedisStoreTest {
-protected:
-    using RedisStoreTest::RedisStoreTest;
-
-    /// The failure of a publish of one event.
-    detail::Failure failing_publish(Session& session) {
-        const auto result = session.call<PublishReply>([](Store& store, Callback<PublishReply> done) {
-            store.publish({{{"x"}}, long_ttl, "w"}, std::nullopt, std::move(done));
-        });
-        return result.ok() ? detail::Failure{} : result.failure();
-    }
-    detail::Failure failing_take(Session& session) {
-        const auto result = session.call<TakeReply>([](Store& store, Callback<TakeReply> done) {
-            TakeRequest request;
-            request.group = "default";
-            store.take(request, std::move(done));
-        });
-        return result.ok() ? detail::Failure{} : result.failure();
-    }
-    detail::Failure failing_settle(Session& session, const Lease& lease) {
-        const auto result = session.call<StillHeld>([&lease](Store& store, Callback<StillHeld> done) {
-            SettleRequest request;
-            request.group = "default";
-            request.settlements.push_back({lease});
-            store.settle(request, std::move(done));
-        });
-        return result.ok() ? detail::Failure{} : result.failure();
-    }
-    /// Without call records: those of a client that was given up may be there or not.
-    std::map<std::string, std::string> data() {
-        auto all = contents();
-        std::erase_if(all, [](const auto& entry) { return entry.first.find(":calls:") != std::string::npos; });
-        return all;
-    }
-};
+class RedisDamage : public RedisStoreTest {};
 
 // -- event keys ------------------------------------------------------------------------------------------------------
 TEST_F(RedisDamage, AnEventThatIsGoneIsNotMadeAnewByItsSettlement) {
@@ -124,62 +90,6 @@ TEST_F(RedisDamage, WhatStandsUnderANewIdIsReplaced) {
 }
 
 // -- shared keys -----------------------------------------------------------------------------------------------------
-TEST_F(RedisDamage, AKeyOfAWrongTypeIsAClearErrorThatChangesNothing) {
-    struct Case {
-        std::string key;
-        std::string type;
-        bool publish, take, settle;
-    };
-    const std::vector<Case> cases = {
-        {keys().meta, "hash", true, true, true},   {keys().counter, "string", true, true, false},
-        {keys().index, "zset", true, true, true},  {keys().groups, "hash", false, true, true},
-        {keys().idle, "set", true, true, true},    {group().leases, "zset", false, true, true},
-        {group().held, "hash", false, true, true}, {group().delayed, "zset", false, true, true},
-        {group().open, "zset", false, true, true}, {group().dead, "zset", false, true, true},
-        {group().wake, "list", false, true, true},
-    };
-    const auto session = open();
-    publish(*session, 3);
-    const TakeReply taken = session->take(1);
-    const Lease lease{1, taken.epoch};
-    for (const Case& one : cases) {
-        SCOPED_TRACE(one.key);
-        const bool was_there = redis({"EXISTS", one.key}).integer == 1;
-        if (was_there) {
-            redis({"RENAME", one.key, "saved"});
-        }
-        redis(one.type == "string" ? std::vector<std::string>{"SADD", one.key, "mine"}
-                                   : std::vector<std::string>{"SET", one.key, "mine"});
-        const std::string found = one.type == "string" ? "set" : "string";
-        const auto before = data();
-        const auto check = [&](const char* what, bool fails, const detail::Failure& failure) {
-            if (!fails) {
-                return;
-            }
-            EXPECT_EQ(failure.code, errc::server) << what;
-            EXPECT_NE(
-                failure.message.find("key '" + one.key + "' holds a " + found + " where Eventy keeps a " + one.type),
-                std::string::npos)
-                << what << ": " << failure.message;
-            EXPECT_EQ(failure.message.find("on key"), std::string::npos) << "names another one: " << failure.message;
-            EXPECT_NE(failure.message.find("redis 127.0.0.1:"), std::string::npos) << failure.message;
-            EXPECT_EQ(data(), before) << what << " left half a transition";
-        };
-        if (one.publish) {
-            check("publish", true, failing_publish(*session));
-        }
-        check("take", one.take, one.take ? failing_take(*session) : detail::Failure{});
-        check("settle", one.settle, one.settle ? failing_settle(*session, lease) : detail::Failure{});
-        redis({"DEL", one.key});
-        if (was_there) {
-            redis({"RENAME", "saved", one.key});
-        }
-    }
-    EXPECT_TRUE(session->settle(1, taken.epoch)) << "all is as it was";
-    EXPECT_EQ(ids_of(session->take(10).events), (std::vector<EventId>{2, 3}));
-    publish(*session, 1);
-}
-
 TEST_F(RedisDamage, ATtlOnASharedKeyIsTakenOff) {
     const auto session = open();
     publish(*session, 4);
@@ -214,7 +124,8 @@ TEST_F(RedisDamage, ACounterThatIsGoneOrNonsenseIsMended) {
     const auto session = open();
     publish(*session, 3);
     EventId next = 4;
-    for (const char* const nonsense : {"", "zero", "-7", "1", "2.5", "nan", "1e300", "99999999999999999999"}) {
+    for (const char* const nonsense :
+         {"", "zero", "-7", "1", "2.5", "nan", "5000000", "1e300", "99999999999999999999"}) {
         SCOPED_TRACE(nonsense);
         if (*nonsense == '\0') {
             redis({"DEL", keys().counter});
@@ -336,83 +247,6 @@ TEST_F(RedisDamage, AnotherDataSetIsNoticedAndWorkGoesOn) {
     EXPECT_EQ(log.count("not the one seen before"), 1);
     EXPECT_EQ(ids_of(session->take(10).events), (std::vector<EventId>{1}));
     EXPECT_EQ(log.count("not the one seen before"), 1);
-}
-
-// -- a full Redis ----------------------------------------------------------------------------------------------------
-TEST_F(RedisDamage, AFullRedisRefusesPublishersAndLetsWorkersDrainIt) {
-    const auto session = open();
-    publish(*session, 6);
-    const TakeReply first = session->take(3);
-    redis({"CONFIG", "SET", "maxmemory", "1"});
-    const auto before = data();
-    for (int i = 0; i < 3; ++i) {
-        const detail::Failure failure = failing_publish(*session);
-        EXPECT_EQ(failure.code, errc::server);
-        EXPECT_NE(failure.message.find("out of memory"), std::string::npos) << failure.message;
-    }
-    EXPECT_EQ(data(), before) << "a refused publish changes nothing";
-    EXPECT_TRUE(session->renew(1, first.epoch));
-    EXPECT_TRUE(session->settle(1, first.epoch));
-    EXPECT_TRUE(session->settle(2, first.epoch, Verdict::failed, "no"));
-    EXPECT_TRUE(session->settle(3, first.epoch, Verdict::handed_back));
-    TakeReply taken = session->take(10);
-    EXPECT_EQ(ids_of(taken.events), (std::vector<EventId>{3, 4, 5, 6}));
-    session->settle_all(taken);
-    EXPECT_FALSE(session->upkeep());
-    EXPECT_EQ(session->count({.status = EventStatus::processed}), 5);
-    redis({"CONFIG", "SET", "maxmemory", "0"});
-    EXPECT_EQ(session->publish_one("x"), 7);
-}
-
-TEST_F(RedisDamage, WorkIsSettledInTheMiddleOfRefusedPublishes) {
-    const auto session = open();
-    publish(*session, 40);
-    const TakeReply taken = session->take(40);
-    redis({"CONFIG", "SET", "maxmemory", "1"});
-    Counter settled, refused;
-    session->run([&](Store& store) {
-        for (const StoredEvent& event : taken.events) {
-            store.publish({{{"x"}}, long_ttl, "w"}, std::nullopt,
-                          [&refused](const Result<PublishReply>& result) { refused.add(result.ok() ? 0 : 1); });
-            SettleRequest request;
-            request.group = "default";
-            request.settlements.push_back({{event.id, taken.epoch}});
-            store.settle(request, [&settled](const Result<StillHeld>& result) {
-                settled.add(result.ok() && result.value() == StillHeld{true} ? 1 : 0);
-            });
-        }
-    });
-    EXPECT_TRUE(settled.wait_for(40)) << settled.value();
-    EXPECT_TRUE(refused.wait_for(40)) << refused.value();
-    redis({"CONFIG", "SET", "maxmemory", "0"});
-    EXPECT_EQ(session->publish_one("x"), 41);
-    EXPECT_EQ(session->count({.status = EventStatus::processed}), 40);
-}
-
-// -- rights ----------------------------------------------------------------------------------------------------------
-TEST_F(RedisDamage, AUserWithoutTheChannelPublishesOnce) {
-    redis({"ACL", "SETUSER", "app", "on", ">secret", "~*", "+@all", "resetchannels"});
-    redis::ClientOptions options;
-    options.username = "app";
-    options.password = "secret";
-    const auto session = open(options);
-    EXPECT_EQ(session->publish({"a", "b"}), (std::vector<EventId>{1, 2}));
-    const TakeReply taken = session->take(10);
-    session->settle_all(taken);
-    EXPECT_EQ(redis({"GET", keys().counter}).text, "2");
-}
-
-TEST_F(RedisDamage, AMissingRightIsAnErrorThatPublishesNothing) {
-    redis({"ACL", "SETUSER", "app", "on", ">secret", "~*", "&*", "+@all", "-zadd"});
-    redis::ClientOptions options;
-    options.username = "app";
-    options.password = "secret";
-    const auto session = open(options);
-    const detail::Failure failure = failing_publish(*session);
-    EXPECT_EQ(failure.code, errc::server);
-    EXPECT_EQ(failure.message.find("secret"), std::string::npos);
-    EXPECT_TRUE(redis({"GET", keys().counter}).is_nil());
-    EXPECT_GT(redis({"PTTL", event_key(1)}).integer, 0) << "a hash without a TTL is left behind";
 }
 
 }  // namespace

@@ -101,6 +101,16 @@ TEST_F(RedisDelivery, TheGraceIsSetByWhoeverComesFirst) {
     EXPECT_TRUE(session->settle(1, taken.epoch));
 }
 
+TEST_F(RedisDelivery, ARenewalShowsThatRedisIsThere) {
+    const auto session = open();
+    publish(*session, 1);
+    const TakeReply taken = session->take(1);
+    redis({"HSET", keys().meta, "seen", std::to_string(now_ms() - 4'000)});
+    const std::int64_t before = now_ms();
+    EXPECT_TRUE(session->renew(1, taken.epoch));
+    EXPECT_GE(std::stoll(redis({"HGET", keys().meta, "seen"}).text), before);
+}
+
 TEST_F(RedisDelivery, AGraceFarInTheFutureIsNotBelieved) {
     const auto session = open();
     publish(*session, 1);
