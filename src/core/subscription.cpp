@@ -1,5 +1,6 @@
 #include "core/subscription.hpp"
 
+#include <eventy/detail/words_of.hpp>
 #include <utility>
 
 #include "base/log.hpp"
@@ -78,7 +79,7 @@ Subscription::~Subscription() {
     try {
         unsubscribe();
     } catch (const std::exception& error) {
-        detail::log(LogLevel::error, std::string("cannot end a subscription: ") + error.what());
+        detail::log(LogLevel::error, std::string("cannot end a subscription: ") + detail::words_of(error));
     }
 }
 

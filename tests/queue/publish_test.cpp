@@ -272,6 +272,9 @@ struct ThrowingSerializer final : Serializer<Unstorable> {
         if (value.x == 2) {
             throw 42;  // NOLINT: that a serializer throws anything is the point
         }
+        if (value.x == 4) {
+            throw Wordless();
+        }
         return "bytes";
     }
     Unstorable deserialize(std::string_view) const override { throw std::runtime_error("not readable today"); }
@@ -283,6 +286,8 @@ TEST_P(Publishing, WhatASerializerThrowsIsASerializationError) {
     EXPECT_EQ(thrown([&] { (void)queue.publish({1}); }, &what), errc::serialization);
     EXPECT_NE(what.find("one is too few"), std::string::npos) << what;
     EXPECT_EQ(thrown([&] { (void)queue.publish({2}); }, &what), errc::serialization);
+    EXPECT_EQ(thrown([&] { (void)queue.publish({4}); }, &what), errc::serialization);
+    EXPECT_EQ(what, "cannot serialize the payload: an exception whose what() is a null pointer");
     const auto id = queue.publish({3}).id;
     EXPECT_EQ(thrown([&] { (void)queue.get_event(id); }, &what), errc::serialization);
     EXPECT_NE(what.find("not readable today"), std::string::npos) << what;
