@@ -9,7 +9,6 @@
 #include "core/names.hpp"
 #include "core/page_id.hpp"
 #include "core/publish_limits.hpp"
-#include "core/running_scope.hpp"
 #include "core/time_after.hpp"
 
 namespace eventy::detail {
@@ -269,7 +268,7 @@ std::optional<SubscriberInfo> QueueCore::subscriber(std::string_view id) {
 }
 
 bool QueueCore::wait_idle(milliseconds timeout) {
-    if (RunningScope::inside(this)) {
+    if (runs_on_this_thread()) {
         throw Error(errc::would_deadlock, "wait_idle() was called in a handler of the same queue, which waits for it");
     }
     const auto deadline = time_after(timeout);
