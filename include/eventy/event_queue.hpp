@@ -61,7 +61,8 @@ public:
     }
 
     /// Newest first. Pages stay exact while events are published: none twice, none missed. Throws `bad_page_id` for a
-    /// page id that a search with this filter on this queue did not give out.
+    /// page id that a search with this filter on this queue did not give out. A status in the filter that is no
+    /// `EventStatus`: `invalid_argument`, here and in all that takes a filter.
     Page<QueueEvent<T>> search_events(EventFilter = {}, PageRequest = {}) const;
     std::int64_t count_events(EventFilter filter = {}) const { return queue_->count_events(filter); }
     /// What `search_events` finds, all of it, as an input range.

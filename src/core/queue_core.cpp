@@ -189,6 +189,7 @@ std::vector<std::optional<RawEvent>> QueueCore::get(std::span<const EventId> ids
 }
 
 RawPage QueueCore::search(const EventFilter& filter, const PageRequest& page) {
+    check_filter(filter);
     check_limit(page.limit);
     const auto identity = search_identity(context_->name.prefix, context_->name.type, filter);
     SearchRequest request{.filter = filter, .limit = page.limit};
@@ -216,6 +217,7 @@ RawPage QueueCore::search(const EventFilter& filter, const PageRequest& page) {
 }
 
 std::int64_t QueueCore::count(const EventFilter& filter) {
+    check_filter(filter);
     return call<std::int64_t>("count events", [filter](Store& store, Deadline deadline, auto done) {
         store.count(filter, deadline, std::move(done));
     });
