@@ -20,6 +20,18 @@
 #include <vector>
 
 namespace eventy {
+namespace detail {
+
+/// What holds a callable or nothing, as std::function and pointers do. A lambda without captures, which becomes a
+/// pointer by unary plus, compares with nullptr too, but is never empty.
+template <class F>
+concept MaybeEmpty = std::is_pointer_v<F> || std::is_member_pointer_v<F> ||
+                     (requires(const F& f) { { f == nullptr } -> std::convertible_to<bool>; } &&
+                      !requires(const F& f) { +f; });
+
+[[noreturn]] void throw_empty_handler();
+
+}  // namespace detail
 
 /// A copyable handle on one queue, Redis or memory. All members are const, thread-safe and blocking. They throw
 /// `Error`: besides what each one names, `closed` after `close()`, `TimeoutError` and `ConnectionError` when the server
@@ -74,7 +86,8 @@ public:
     Subscription subscribe(std::shared_ptr<Subscriber<T>>, SubscribeOptions = {}) const;
     /// They begin and end together: each event meets all of them or none.
     Subscription subscribe(std::vector<std::shared_ptr<Subscriber<T>>> in_order, SubscribeOptions = {}) const;
-    /// `handler(event)` or `handler(event, context)`: const-callable, returns nothing, throws to fail.
+    /// `handler(event)` or `handler(event, context)`: const-callable, returns nothing, throws to fail. An empty
+    /// std::function or a null pointer: `invalid_argument`.
     template <class F>
     requires(!std::convertible_to<F, std::shared_ptr<Subscriber<T>>>)
     Subscription subscribe(F handler, SubscribeOptions options = {}) const {
@@ -83,6 +96,11 @@ public:
         static_assert(with_context || std::is_invocable_v<const F&, Event>,
                       "eventy: a handler is called as handler(const QueueEvent<T>&) or handler(const QueueEvent<T>&, "
                       "Context&), and on several threads at once: it must be callable as const (no mutable lambda)");
+        if constexpr (detail::MaybeEmpty<F>) {
+            if (handler == nullptr) {
+                detail::throw_empty_handler();
+            }
+        }
         if constexpr (with_context) {
             static_assert(std::is_void_v<std::invoke_result_t<const F&, Event, Context&>>,
                           "eventy: a handler returns nothing; to fail, it throws");

@@ -51,6 +51,8 @@ void SubscriptionState::end_in_background() {
     }
 }
 
+void throw_empty_handler() { throw Error(errc::invalid_argument, "cannot subscribe: the handler is empty"); }
+
 void throw_null_subscriber() {
     throw Error(errc::invalid_argument, "cannot subscribe: the subscriber is a null pointer");
 }
