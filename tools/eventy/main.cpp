@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <eventy/config.hpp>
 #include <iterator>
+#include <sstream>
 
 #include "command.hpp"
 #include "output.hpp"
@@ -84,7 +85,11 @@ int run(int argc, char** argv) {
         flush_output();
         return code;
     } catch (const CLI::Success& success) {  // --help, --version
-        return app.exit(success);
+        std::ostringstream text;
+        const int code = app.exit(success, text, text);
+        print(text.str());
+        flush_output();
+        return code;
     } catch (const CLI::ParseError& error) {
         if (app.get_subcommands().empty()) {
             return usage_error(app, argc > 1 ? "there is no subcommand \"" + std::string(argv[1]) + "\""
