@@ -59,6 +59,9 @@ public:
         std::vector<T> all;
         for (auto&& payload : payloads) {
             all.emplace_back(std::forward<decltype(payload)>(payload));
+            if (all.size() > detail::most_events_a_publish) {
+                break;  // too many already, and the range may have no end
+            }
         }
         return publish_all(std::move(all), std::move(options));
     }

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <limits>
 #include <list>
+#include <ranges>
 #include <set>
 #include <thread>
 
@@ -130,6 +131,11 @@ TEST_P(Publishing, TakesAnyRange) {
 TEST_P(Publishing, TooManyOrTooMuchIsRefusedWhole) {
     const auto queue = open<std::string>({}, std::make_shared<RawSerializer>());
     EXPECT_EQ(thrown([&] { (void)queue.publish_all(std::vector<std::string>(1001, "x")); }), errc::invalid_argument);
+    int made = 0;
+    const auto endless = std::views::iota(0) | std::views::transform([&](int) { return std::string(++made > 0, 'x'); });
+    const auto some = endless | std::views::take_while([&](const auto&) { return made < 100'000; });
+    EXPECT_EQ(thrown([&] { (void)queue.publish_all(some); }), errc::invalid_argument);
+    EXPECT_LT(made, 5000) << "it stopped when they were too many";
     const std::string eight_mib(8U << 20U, 'x');
     EXPECT_EQ(thrown([&] { (void)queue.publish_all(std::vector<std::string>(5, eight_mib)); }), errc::invalid_argument);
     std::string what;
