@@ -20,6 +20,18 @@
 #include <vector>
 
 namespace eventy {
+namespace detail {
+
+/// What holds a callable or nothing, as std::function and pointers do. A lambda without captures, which becomes a
+/// pointer by unary plus, compares with nullptr too, but is never empty.
+template <class F>
+concept MaybeEmpty = std::is_pointer_v<F> || std::is_member_pointer_v<F> ||
+                     (requires(const F& f) { { f == nullptr } -> std::convertible_to<bool>; } &&
+                      !requires(const F& f) { +f; });
+
+[[noreturn]] void throw_empty_handler();
+
+}  // namespace detail
 
 /// A copyable handle on one queue, Redis or memory. All members are const, thread-safe and blocking. They throw
 /// `Error`: besides what each one names, `closed` after `close()`, `TimeoutError` and `ConnectionError` when the server
@@ -47,6 +59,9 @@ public:
         std::vector<T> all;
         for (auto&& payload : payloads) {
             all.emplace_back(std::forward<decltype(payload)>(payload));
+            if (all.size() > detail::most_events_a_publish) {
+                break;  // too many already, and the range may have no end
+            }
         }
         return publish_all(std::move(all), std::move(options));
     }
@@ -61,7 +76,8 @@ public:
     }
 
     /// Newest first. Pages stay exact while events are published: none twice, none missed. Throws `bad_page_id` for a
-    /// page id that a search with this filter on this queue did not give out.
+    /// page id that a search with this filter on this queue did not give out. A status in the filter that is no
+    /// `EventStatus`: `invalid_argument`, here and in all that takes a filter.
     Page<QueueEvent<T>> search_events(EventFilter = {}, PageRequest = {}) const;
     std::int64_t count_events(EventFilter filter = {}) const { return queue_->count_events(filter); }
     /// What `search_events` finds, all of it, as an input range.
@@ -73,7 +89,8 @@ public:
     Subscription subscribe(std::shared_ptr<Subscriber<T>>, SubscribeOptions = {}) const;
     /// They begin and end together: each event meets all of them or none.
     Subscription subscribe(std::vector<std::shared_ptr<Subscriber<T>>> in_order, SubscribeOptions = {}) const;
-    /// `handler(event)` or `handler(event, context)`: const-callable, returns nothing, throws to fail.
+    /// `handler(event)` or `handler(event, context)`: const-callable, returns nothing, throws to fail. An empty
+    /// std::function or a null pointer: `invalid_argument`.
     template <class F>
     requires(!std::convertible_to<F, std::shared_ptr<Subscriber<T>>>)
     Subscription subscribe(F handler, SubscribeOptions options = {}) const {
@@ -82,6 +99,11 @@ public:
         static_assert(with_context || std::is_invocable_v<const F&, Event>,
                       "eventy: a handler is called as handler(const QueueEvent<T>&) or handler(const QueueEvent<T>&, "
                       "Context&), and on several threads at once: it must be callable as const (no mutable lambda)");
+        if constexpr (detail::MaybeEmpty<F>) {
+            if (handler == nullptr) {
+                detail::throw_empty_handler();
+            }
+        }
         if constexpr (with_context) {
             static_assert(std::is_void_v<std::invoke_result_t<const F&, Event, Context&>>,
                           "eventy: a handler returns nothing; to fail, it throws");

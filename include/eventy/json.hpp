@@ -4,6 +4,7 @@
 #include <concepts>
 #include <eventy/config.hpp>
 #include <eventy/detail/json_std_types.hpp>
+#include <eventy/detail/words_of.hpp>
 #include <eventy/error.hpp>
 #include <eventy/serializer.hpp>
 #include <memory>
@@ -43,7 +44,7 @@ std::string why_refused(const nlohmann::json& value) {
         static_cast<void>(value.template get<T>());
         return {};
     } catch (const std::exception& error) {
-        return error.what();
+        return words_of(error);
     }
 }
 
@@ -65,7 +66,7 @@ public:
         try {
             return value.template get<T>();
         } catch (const std::exception& error) {
-            JsonCodec<nlohmann::json>::throw_refused(value, bytes.size(), error.what(), &why_refused<T>);
+            JsonCodec<nlohmann::json>::throw_refused(value, bytes.size(), words_of(error), &why_refused<T>);
         }
     }
 
@@ -76,7 +77,7 @@ private:
         try {
             return nlohmann::json(value);
         } catch (const std::exception& error) {
-            throw_unwritable(error.what());
+            throw_unwritable(words_of(error));
         }
     }
 

@@ -54,7 +54,8 @@ public:
     /// All registered types under the prefix, also those of other processes, sorted.
     std::vector<std::string> get_queue_types() const { return manager_->types(); }
 
-    /// Closes all queues (see `EventQueue::close`) within the timeout. True: all handlers ended.
+    /// Closes all queues (see `EventQueue::close`) within the timeout. True: all handlers ended. In a
+    /// handler of one of them: `would_deadlock`, and none is closed.
     bool close(milliseconds timeout = std::chrono::seconds(30)) const { return manager_->close(timeout); }
 
 protected:

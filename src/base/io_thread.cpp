@@ -1,6 +1,7 @@
 #include "base/io_thread.hpp"
 
 #include <boost/asio/post.hpp>
+#include <eventy/detail/words_of.hpp>
 #include <exception>
 
 #include "base/log.hpp"
@@ -16,7 +17,7 @@ void run(boost::asio::io_context& context) {
             return;
         } catch (const std::exception& error) {
             // A bug of ours: say so, and keep the thread, because every queue of this backend lives on it.
-            log(LogLevel::error, std::string("unexpected exception on the I/O thread: ") + error.what());
+            log(LogLevel::error, std::string("unexpected exception on the I/O thread: ") + words_of(error));
         } catch (...) {
             log(LogLevel::error, "unexpected exception of unknown type on the I/O thread");
         }

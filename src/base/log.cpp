@@ -1,9 +1,12 @@
 #include "base/log.hpp"
 
+#include <atomic>
 #include <cstdio>
+#include <eventy/detail/words_of.hpp>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 
 namespace eventy {
 
@@ -11,11 +14,17 @@ namespace {
 
 using Logger = std::function<void(LogLevel, std::string_view)>;
 
+struct Chosen {
+    explicit Chosen(Logger its_call) : call(std::move(its_call)) {}
+    const Logger call;
+    std::atomic<bool> said_that_it_threw{false};
+};
+
 // Function-local, so that logging works before main and after it; never destroyed, so that threads which outlive main
 // may still log.
 struct Slot {
     std::mutex mutex;
-    std::shared_ptr<const Logger> logger;
+    std::shared_ptr<Chosen> logger;
 };
 
 Slot& slot() {
@@ -32,10 +41,17 @@ void to_stderr(LogLevel level, std::string_view message) {
     std::fwrite(line.data(), 1, line.size(), stderr);
 }
 
+/// Says once for each logger that it threw.
+void say_that_it_threw(Chosen& logger, const std::string& how) {
+    if (!logger.said_that_it_threw.exchange(true)) {
+        to_stderr(LogLevel::error, "the logger threw" + how);
+    }
+}
+
 }  // namespace
 
 void set_logger(Logger logger) {
-    auto shared = logger ? std::make_shared<const Logger>(std::move(logger)) : nullptr;
+    auto shared = logger ? std::make_shared<Chosen>(std::move(logger)) : nullptr;
     const std::lock_guard lock(slot().mutex);
     slot().logger.swap(shared);
 }
@@ -43,16 +59,22 @@ void set_logger(Logger logger) {
 namespace detail {
 
 void log(LogLevel level, std::string_view message) {
-    std::shared_ptr<const Logger> logger;
+    std::shared_ptr<Chosen> logger;
     {
         const std::lock_guard lock(slot().mutex);
         logger = slot().logger;
     }
     if (logger) {
-        (*logger)(level, message);
-    } else {
-        to_stderr(level, message);
+        try {
+            logger->call(level, message);
+            return;
+        } catch (const std::exception& error) {
+            say_that_it_threw(*logger, std::string(": ") + words_of(error));
+        } catch (...) {
+            say_that_it_threw(*logger, " something that is no std::exception");
+        }
     }
+    to_stderr(level, message);
 }
 
 }  // namespace detail

@@ -1,6 +1,7 @@
 #include "core/job.hpp"
 
 #include <algorithm>
+#include <eventy/detail/words_of.hpp>
 #include <exception>
 #include <utility>
 
@@ -74,7 +75,7 @@ void call_one(const RawHandler& handler, const RawEvent& event, std::shared_ptr<
         outcome.rejected = true;
         outcome.add(reject.reason, "the handler rejected the event");
     } catch (const std::exception& error) {
-        outcome.add(error.what(), "the handler threw an exception without words");
+        outcome.add(words_of(error), "the handler threw an exception without words");
     } catch (...) {
         outcome.add({}, "the handler threw something that is no std::exception");
     }

@@ -146,10 +146,14 @@ bool Manager::close(milliseconds timeout) {
     std::vector<std::shared_ptr<QueueCore>> queues;
     {
         const std::lock_guard lock(core_->mutex);
-        core_->closed = true;
         for (const auto& [type, entry] : core_->entries) {
+            if (entry.core->runs_on_this_thread()) {
+                throw Error(errc::would_deadlock, "close() of a manager was called in a handler of its queue " +
+                                                      quoted(type) + ", which it waits for");
+            }
             queues.push_back(entry.core);
         }
+        core_->closed = true;
     }
     bool all_ended = true;
     for (const auto& queue : queues) {

@@ -137,4 +137,11 @@ void check_limit(std::int64_t limit) {
     }
 }
 
+void check_filter(const EventFilter& filter) {
+    if (filter.status && !parse_event_status(to_string(*filter.status))) {
+        refuse("the filter's status is " + std::to_string(static_cast<int>(*filter.status)) +
+               ", which is no EventStatus");
+    }
+}
+
 }  // namespace eventy::detail

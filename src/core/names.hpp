@@ -11,6 +11,7 @@ void check_event_type(std::string_view);
 void check_group(std::string_view);
 void check_settings(const QueueSettings&);
 void check_limit(std::int64_t limit);
+void check_filter(const EventFilter&);
 
 /// The value in quotes for a message: control characters and what is not UTF-8 escaped, cut at 80 bytes.
 std::string quoted(std::string_view);

@@ -6,7 +6,6 @@ namespace eventy::detail {
 
 namespace {
 
-constexpr std::size_t most_events_a_publish = 1000;
 constexpr std::size_t most_bytes_a_publish = std::size_t{32} * 1024 * 1024;
 constexpr std::size_t most_key_bytes = 1024;
 constexpr std::size_t most_header_bytes = std::size_t{64} * 1024;
@@ -17,8 +16,9 @@ std::size_t check_events(const std::vector<std::string>& payloads, const Publish
                          const std::string& headers, const QueueSettings& settings) {
     const auto refuse = [](errc code, const std::string& message) { throw Error(code, "cannot publish: " + message); };
     if (payloads.size() > most_events_a_publish) {
-        refuse(errc::invalid_argument, std::to_string(payloads.size()) + " events in one call; at most " +
-                                           std::to_string(most_events_a_publish) + " are published together");
+        // How many it were is not known: who collects them for us stops at the first that is too many.
+        refuse(errc::invalid_argument, "too many events in one call; at most " + std::to_string(most_events_a_publish) +
+                                           " are published together");
     }
     if (options.key.size() > most_key_bytes) {
         refuse(errc::invalid_argument, "the key has " + std::to_string(options.key.size()) + " bytes; at most " +

@@ -110,6 +110,7 @@ bool Queue::retry_event(EventId id) const {
 }
 
 std::int64_t Queue::retry_all(EventFilter filter, const std::function<void(const BulkProgress&)>& progress) const {
+    check_filter(filter);
     if (filter.status.value_or(EventStatus::error) != EventStatus::error) {
         throw Error(errc::invalid_argument, "retry_all() takes up events that are ERROR; the filter says " +
                                                 std::string(to_string(*filter.status)));
@@ -119,6 +120,7 @@ std::int64_t Queue::retry_all(EventFilter filter, const std::function<void(const
 }
 
 std::int64_t Queue::discard_all(EventFilter filter, const std::function<void(const BulkProgress&)>& progress) const {
+    check_filter(filter);
     if (filter.status == EventStatus::processed) {
         throw Error(errc::invalid_argument,
                     "discard_all() gives up events that are not processed yet; the filter says " +

@@ -9,7 +9,6 @@
 #include "core/names.hpp"
 #include "core/page_id.hpp"
 #include "core/publish_limits.hpp"
-#include "core/running_scope.hpp"
 #include "core/time_after.hpp"
 
 namespace eventy::detail {
@@ -190,6 +189,7 @@ std::vector<std::optional<RawEvent>> QueueCore::get(std::span<const EventId> ids
 }
 
 RawPage QueueCore::search(const EventFilter& filter, const PageRequest& page) {
+    check_filter(filter);
     check_limit(page.limit);
     const auto identity = search_identity(context_->name.prefix, context_->name.type, filter);
     SearchRequest request{.filter = filter, .limit = page.limit};
@@ -217,6 +217,7 @@ RawPage QueueCore::search(const EventFilter& filter, const PageRequest& page) {
 }
 
 std::int64_t QueueCore::count(const EventFilter& filter) {
+    check_filter(filter);
     return call<std::int64_t>("count events", [filter](Store& store, Deadline deadline, auto done) {
         store.count(filter, deadline, std::move(done));
     });
@@ -269,7 +270,7 @@ std::optional<SubscriberInfo> QueueCore::subscriber(std::string_view id) {
 }
 
 bool QueueCore::wait_idle(milliseconds timeout) {
-    if (RunningScope::inside(this)) {
+    if (runs_on_this_thread()) {
         throw Error(errc::would_deadlock, "wait_idle() was called in a handler of the same queue, which waits for it");
     }
     const auto deadline = time_after(timeout);

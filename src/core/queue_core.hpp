@@ -55,6 +55,8 @@ public:
     /// False in a child that was forked since: there it must be neither used nor destroyed.
     bool is_at_home() const;
     bool close(milliseconds timeout);
+    /// True in a handler or watcher of this queue, for which `close` would wait.
+    bool runs_on_this_thread() const;
     /// From the last handle's destructor: waits for handlers unless in one of them, and for Redis no longer than a
     /// moment.
     void last_handle_gone();

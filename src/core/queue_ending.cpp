@@ -96,11 +96,13 @@ void QueueCore::release_store() {
     });
 }
 
+bool QueueCore::runs_on_this_thread() const { return RunningScope::inside(this); }
+
 bool QueueCore::close(milliseconds timeout) {
     if (!is_at_home()) {
         return true;  // no handler of it runs in this process, and it is the other's to close
     }
-    if (RunningScope::inside(this)) {
+    if (runs_on_this_thread()) {
         throw Error(errc::would_deadlock, "close() was called in a handler of the same queue, which waits for it");
     }
     const auto deadline = time_after(timeout);
@@ -126,7 +128,7 @@ bool QueueCore::close(milliseconds timeout) {
 }
 
 void QueueCore::last_handle_gone() {
-    if (RunningScope::inside(this)) {
+    if (runs_on_this_thread()) {
         log(LogLevel::warning, "the last handle of " + context_->describe() +
                                    " was dropped in one of its own handlers; it closes in the background");
         begin_close();

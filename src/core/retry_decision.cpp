@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <eventy/detail/words_of.hpp>
 #include <eventy/error.hpp>
 #include <random>
 
@@ -22,7 +23,7 @@ std::optional<milliseconds> ask(const RetryPolicy& policy, int attempt, std::str
         const auto wait = policy.decide(attempt, error);
         return wait ? std::optional(std::clamp(*wait, milliseconds(0), longest_backoff)) : std::nullopt;
     } catch (const std::exception& thrown) {
-        error += std::string("; and the retry policy threw: ") + thrown.what();
+        error += std::string("; and the retry policy threw: ") + words_of(thrown);
     } catch (...) {
         error += "; and the retry policy threw something that is no std::exception";
     }

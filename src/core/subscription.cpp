@@ -1,5 +1,6 @@
 #include "core/subscription.hpp"
 
+#include <eventy/detail/words_of.hpp>
 #include <utility>
 
 #include "base/log.hpp"
@@ -50,6 +51,8 @@ void SubscriptionState::end_in_background() {
     }
 }
 
+void throw_empty_handler() { throw Error(errc::invalid_argument, "cannot subscribe: the handler is empty"); }
+
 void throw_null_subscriber() {
     throw Error(errc::invalid_argument, "cannot subscribe: the subscriber is a null pointer");
 }
@@ -78,7 +81,7 @@ Subscription::~Subscription() {
     try {
         unsubscribe();
     } catch (const std::exception& error) {
-        detail::log(LogLevel::error, std::string("cannot end a subscription: ") + error.what());
+        detail::log(LogLevel::error, std::string("cannot end a subscription: ") + detail::words_of(error));
     }
 }
 

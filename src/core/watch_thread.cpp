@@ -1,5 +1,6 @@
 #include "core/watch_thread.hpp"
 
+#include <eventy/detail/words_of.hpp>
 #include <exception>
 #include <utility>
 
@@ -17,7 +18,7 @@ void call(const F& function) {
     try {
         function();
     } catch (const std::exception& error) {
-        log(LogLevel::error, std::string("a watcher threw: ") + error.what());
+        log(LogLevel::error, std::string("a watcher threw: ") + words_of(error));
     } catch (...) {
         log(LogLevel::error, "a watcher threw something that is no std::exception");
     }

@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "support/wordless.hpp"
+
 namespace eventy::detail {
 namespace {
 
@@ -58,6 +60,16 @@ TEST(Job, AThrowingHandlerFailsTheEventAndKeepsNobodyFromIt) {
     EXPECT_EQ(report.verdict, Verdict::failed);
     EXPECT_EQ(report.error, "no stock");
     EXPECT_TRUE(second_called);
+}
+
+TEST(Job, AnExceptionWithoutWordsFailsTheEventWithAReasonThatSaysSo) {
+    const auto host = std::make_shared<Host>();
+    host->subscribe([] { throw test::Wordless(); });
+    host->subscribe([] { throw std::runtime_error(""); });
+    const auto report = run(host);
+    EXPECT_EQ(report.verdict, Verdict::failed);
+    EXPECT_EQ(report.error,
+              "an exception whose what() is a null pointer; the handler threw an exception without words");
 }
 
 TEST(Job, AHandlerCanHandItsEventBack) {

@@ -6,6 +6,8 @@
 #include <limits>
 #include <stdexcept>
 
+#include "support/wordless.hpp"
+
 namespace eventy::detail {
 namespace {
 
@@ -68,6 +70,14 @@ TEST(RetryDecision, AFunctionThatThrowsGivesUpAndIsToldOf) {
     std::string error = "broken";
     EXPECT_FALSE(next_attempt_after(policy, 1, error, 0));
     EXPECT_EQ(error, "broken; and the retry policy threw: out of ideas");
+}
+
+TEST(RetryDecision, AFunctionMayThrowAnExceptionWithoutWords) {
+    const RetryPolicy policy{
+        .decide = [](int, const std::string&) -> std::optional<milliseconds> { throw test::Wordless(); }};
+    std::string error = "broken";
+    EXPECT_FALSE(next_attempt_after(policy, 1, error, 0));
+    EXPECT_EQ(error, "broken; and the retry policy threw: an exception whose what() is a null pointer");
 }
 
 TEST(RetryDecision, RandomSharesLieInTheirRange) {

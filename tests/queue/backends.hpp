@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "support/redis_server.hpp"
+#include "support/wordless.hpp"
 
 namespace eventy::test {
 

@@ -134,6 +134,24 @@ TEST_P(Managing, ACloseWithoutEndWaitsForHandlers) {
     releaser.join();
 }
 
+TEST_P(Managing, ACloseInAHandlerIsRefusedAndClosesNothing) {
+    const auto manager = open_its_manager();
+    manager.register_type<Order>();
+    manager.register_type<Invoice>();  // "Invoice" comes before "Order"
+    const auto queue = manager.get_event_queue<Order>();
+    Seen<std::optional<errc>> seen;
+    std::string what;
+    queue.subscribe([&](const QueueEvent<Order>&) { seen.add(thrown([&] { (void)manager.close(); }, &what)); })
+        .detach();
+    (void)queue.publish({});
+    EXPECT_EQ(seen.wait_for(1), std::vector<std::optional<errc>>{errc::would_deadlock});
+    EXPECT_EQ(what, "close() of a manager was called in a handler of its queue \"Order\", which it waits for");
+    EXPECT_EQ(manager.get_event_queue<Invoice>().publish({1}).id, 1);
+    EXPECT_EQ(manager.get_event_queue<Order>().publish({}).id, 2);
+    EXPECT_EQ(seen.wait_for(2).size(), 2U) << "its handlers go on";
+    EXPECT_TRUE(manager.close());
+}
+
 TEST_P(Managing, ATypeThatIsRegisteredWhileItClosesIsClosedToo) {
     for (int round = 0; round < 50; ++round) {
         const auto manager = open_its_manager();

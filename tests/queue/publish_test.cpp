@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <limits>
 #include <list>
+#include <ranges>
 #include <set>
 #include <thread>
 
@@ -130,6 +131,11 @@ TEST_P(Publishing, TakesAnyRange) {
 TEST_P(Publishing, TooManyOrTooMuchIsRefusedWhole) {
     const auto queue = open<std::string>({}, std::make_shared<RawSerializer>());
     EXPECT_EQ(thrown([&] { (void)queue.publish_all(std::vector<std::string>(1001, "x")); }), errc::invalid_argument);
+    int made = 0;
+    const auto endless = std::views::iota(0) | std::views::transform([&](int) { return std::string(++made > 0, 'x'); });
+    const auto some = endless | std::views::take_while([&](const auto&) { return made < 100'000; });
+    EXPECT_EQ(thrown([&] { (void)queue.publish_all(some); }), errc::invalid_argument);
+    EXPECT_LT(made, 5000) << "it stopped when they were too many";
     const std::string eight_mib(8U << 20U, 'x');
     EXPECT_EQ(thrown([&] { (void)queue.publish_all(std::vector<std::string>(5, eight_mib)); }), errc::invalid_argument);
     std::string what;
@@ -272,6 +278,9 @@ struct ThrowingSerializer final : Serializer<Unstorable> {
         if (value.x == 2) {
             throw 42;  // NOLINT: that a serializer throws anything is the point
         }
+        if (value.x == 4) {
+            throw Wordless();
+        }
         return "bytes";
     }
     Unstorable deserialize(std::string_view) const override { throw std::runtime_error("not readable today"); }
@@ -283,6 +292,8 @@ TEST_P(Publishing, WhatASerializerThrowsIsASerializationError) {
     EXPECT_EQ(thrown([&] { (void)queue.publish({1}); }, &what), errc::serialization);
     EXPECT_NE(what.find("one is too few"), std::string::npos) << what;
     EXPECT_EQ(thrown([&] { (void)queue.publish({2}); }, &what), errc::serialization);
+    EXPECT_EQ(thrown([&] { (void)queue.publish({4}); }, &what), errc::serialization);
+    EXPECT_EQ(what, "cannot serialize the payload: an exception whose what() is a null pointer");
     const auto id = queue.publish({3}).id;
     EXPECT_EQ(thrown([&] { (void)queue.get_event(id); }, &what), errc::serialization);
     EXPECT_NE(what.find("not readable today"), std::string::npos) << what;

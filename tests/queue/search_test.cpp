@@ -114,6 +114,23 @@ TEST_P(Searching, LimitsOutOfRangeAreRefused) {
     EXPECT_EQ(queue.search_events({}, {.limit = 10'000}).items.size(), 3U);
 }
 
+TEST_P(Searching, AStatusThatIsNoneIsRefused) {
+    const auto queue = open();
+    publish(queue, 1);
+    for (const int number : {-1, 4, 17}) {
+        const EventFilter filter{.status = static_cast<EventStatus>(number)};
+        const auto refused = [](auto call) {
+            std::string what;
+            return thrown(call, &what) == errc::invalid_argument ? what : "not refused";
+        };
+        const std::string why = "the filter's status is " + std::to_string(number) + ", which is no EventStatus";
+        EXPECT_EQ(refused([&] { (void)queue.count_events(filter); }), why);
+        EXPECT_EQ(refused([&] { (void)queue.search_events(filter); }), why);
+        EXPECT_EQ(refused([&] { (void)queue.retry_all(filter); }), why);
+        EXPECT_EQ(refused([&] { (void)queue.discard_all(filter); }), why);
+    }
+}
+
 TEST_P(Searching, TheRangeReadsAllPages) {
     const auto queue = open();
     publish(queue, 1000);

@@ -195,6 +195,22 @@ TEST_P(Subscribing, ClassesAloneAndTogether) {
     EXPECT_EQ(thrown([&] { (void)queue.subscribe(one, {.group = "a:b"}); }), errc::invalid_argument);
 }
 
+TEST_P(Subscribing, AnEmptyHandlerIsRefused) {
+    const auto queue = open();
+    const auto refused = [&](auto handler) {
+        std::string what;
+        EXPECT_EQ(thrown([&] { (void)queue.subscribe(handler); }, &what), errc::invalid_argument);
+        EXPECT_EQ(what, "cannot subscribe: the handler is empty");
+    };
+    refused(std::function<void(const QueueEvent<Order>&)>());
+    refused(std::function<void(const QueueEvent<Order>&, Context&)>());
+    void (*const no_function)(const QueueEvent<Order>&) = nullptr;
+    refused(no_function);
+    EXPECT_TRUE(queue.search_subscribers().items.empty());
+    const std::function<void(const QueueEvent<Order>&)> some = [](const QueueEvent<Order>&) {};
+    EXPECT_FALSE(queue.subscribe(some).detach().empty());
+}
+
 TEST_P(Subscribing, AsManyHandlersAtOnceAsConcurrencySays) {
     const auto queue = open({.concurrency = 3});
     std::atomic<int> running{0};

@@ -79,6 +79,27 @@ TEST_P(Watching, MayUseTheQueueAndEndItself) {
     set_logger(nullptr);
 }
 
+TEST_P(Watching, AnExceptionWithoutWordsEndsNoWatcher) {
+    Seen<std::string> logged;
+    set_logger([&](LogLevel level, std::string_view line) {
+        if (level == LogLevel::error) {
+            logged.add(std::string(line));
+        }
+    });
+    const auto queue = open();
+    Seen<EventId> seen;
+    const auto watch = queue.watch([&](const EventNotice& notice) {
+        seen.add(notice.event_id);
+        throw Wordless();
+    });
+    (void)queue.publish_all(std::vector<Order>(2));
+    EXPECT_EQ(seen.wait_for(2).size(), 2U);
+    EXPECT_TRUE(queue.close());
+    set_logger(nullptr);
+    EXPECT_EQ(logged.now(),
+              std::vector<std::string>(2, "a watcher threw: an exception whose what() is a null pointer"));
+}
+
 TEST_P(Watching, ASlowWatcherIsToldWhereNoticesWereDropped) {
     set_logger([](LogLevel, std::string_view) {});
     const auto queue = open({.concurrency = 1});

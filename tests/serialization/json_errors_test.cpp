@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "serialization/payloads.hpp"
+#include "support/wordless.hpp"
 
 namespace eventy {
 namespace {
@@ -176,6 +177,9 @@ struct Moody {
 [[maybe_unused]] void to_json(nlohmann::json&, const Moody&) { throw std::runtime_error("not today"); }
 [[maybe_unused]] void from_json(const nlohmann::json& j, Moody& moody) {
     moody.value = j.at("value").get<int>();
+    if (moody.value == -2) {
+        throw test::Wordless();
+    }
     if (moody.value < 0) {
         throw std::invalid_argument("negative");
     }
@@ -184,6 +188,7 @@ struct Moody {
 TEST(JsonErrors, CarryWhatTheProgramThrows) {
     EXPECT_EQ(write_error(Moody{}), "no JSON form: not today");
     EXPECT_EQ(read_error<Moody>(R"({"value":-1})"), "field 'value': negative");
+    EXPECT_EQ(read_error<Moody>(R"({"value":-2})"), "field 'value': an exception whose what() is a null pointer");
 }
 
 }  // namespace

@@ -355,9 +355,12 @@ TEST_F(LookCommand, TheEnvironmentSaysServerAndPrefixAndOptionsWin) {
 }
 
 TEST_F(LookCommand, AFullDiskIsAFailure) {
-    const auto ended = CommandRun({"sh", "-c", std::string(EVENTY_COMMAND) + " count T > /dev/full"}, options()).wait();
-    EXPECT_EQ(ended.code, 1);
-    EXPECT_NE(ended.err.find("cannot write to stdout"), std::string::npos) << ended.err;
+    for (const char* arguments : {" count T", " --version", " --help", " count --help"}) {
+        const auto ended =
+            CommandRun({"sh", "-c", std::string(EVENTY_COMMAND) + arguments + " > /dev/full"}, options()).wait();
+        EXPECT_EQ(ended.code, 1) << arguments;
+        EXPECT_EQ(ended.err, "eventy: cannot write to stdout: No space left on device\n") << arguments;
+    }
 }
 
 TEST_F(LookCommand, ASubcommandsNameIsATypeLikeAnyOther) {

@@ -1,7 +1,12 @@
 // The command line of Eventy: parses, runs the chosen subcommand, and says in one line what went wrong.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <eventy/config.hpp>
 #include <iterator>
+#include <sstream>
 
 #include "command.hpp"
 #include "output.hpp"
@@ -80,7 +85,11 @@ int run(int argc, char** argv) {
         flush_output();
         return code;
     } catch (const CLI::Success& success) {  // --help, --version
-        return app.exit(success);
+        std::ostringstream text;
+        const int code = app.exit(success, text, text);
+        print(text.str());
+        flush_output();
+        return code;
     } catch (const CLI::ParseError& error) {
         if (app.get_subcommands().empty()) {
             return usage_error(app, argc > 1 ? "there is no subcommand \"" + std::string(argv[1]) + "\""
@@ -89,6 +98,17 @@ int run(int argc, char** argv) {
         return usage_error(app, error.what());
     } catch (const UsageError& error) {
         return usage_error(app, error.what());
+    }
+}
+
+/// Whoever started us without a stdin, stdout or stderr (`<&-`) means that there is none. The next descriptor that is
+/// opened, a socket or a signalfd, must not become it; so /dev/null does, from the end at which using it is an error.
+void occupy_missing_descriptors() {
+    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) {
+            // The lowest free number, which is this one.
+            static_cast<void>(open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY));
+        }
     }
 }
 
@@ -113,4 +133,7 @@ int run_and_explain(int argc, char** argv) {
 }  // namespace
 }  // namespace eventy::cli
 
-int main(int argc, char** argv) { return eventy::cli::run_and_explain(argc, argv); }
+int main(int argc, char** argv) {
+    eventy::cli::occupy_missing_descriptors();
+    return eventy::cli::run_and_explain(argc, argv);
+}

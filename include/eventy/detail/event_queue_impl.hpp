@@ -1,5 +1,6 @@
 // The bodies of EventQueue<T>: T meets the serializer here, and nowhere else.
 #pragma once
+#include <eventy/detail/words_of.hpp>
 #include <eventy/event_queue.hpp>
 #include <eventy/subscriber.hpp>
 
@@ -11,10 +12,8 @@ template <class F>
 auto translating(const char* what, F&& run) {
     try {
         return run();
-    } catch (const SerializationError& error) {
-        throw SerializationError(errc::serialization, std::string(what) + ": " + error.what());
     } catch (const std::exception& error) {
-        throw SerializationError(errc::serialization, std::string(what) + ": " + error.what());
+        throw SerializationError(errc::serialization, std::string(what) + ": " + words_of(error));
     } catch (...) {
         throw SerializationError(errc::serialization, std::string(what) + ": the serializer threw no std::exception");
     }

@@ -22,6 +22,8 @@ class Backend;
 class QueueCore;
 enum class ByHand;
 
+inline constexpr std::size_t most_events_a_publish = 1000;
+
 /// What stays of a publish beside the payload.
 struct Receipt {
     EventId id = 0;

@@ -1,6 +1,7 @@
 // What all parts of one client share.
 #pragma once
 #include <boost/asio/io_context.hpp>
+#include <eventy/detail/words_of.hpp>
 #include <eventy/redis.hpp>
 #include <exception>
 #include <memory>
@@ -33,7 +34,7 @@ void call(const F& function, Args&&... args) noexcept {
     try {
         function(std::forward<Args>(args)...);
     } catch (const std::exception& error) {
-        detail::log(LogLevel::error, std::string("a callback of the Redis client threw: ") + error.what());
+        detail::log(LogLevel::error, std::string("a callback of the Redis client threw: ") + detail::words_of(error));
     } catch (...) {
         detail::log(LogLevel::error, "a callback of the Redis client threw something of unknown type");
     }
