@@ -64,7 +64,7 @@ TEST(Job, AThrowingHandlerFailsTheEventAndKeepsNobodyFromIt) {
 
 TEST(Job, AnExceptionWithoutWordsFailsTheEventWithAReasonThatSaysSo) {
     const auto host = std::make_shared<Host>();
-    host->subscribe([] { throw test::Wordless(); });
+    host->subscribe([] { throw eventy::test::Wordless(); });
     host->subscribe([] { throw std::runtime_error(""); });
     const auto report = run(host);
     EXPECT_EQ(report.verdict, Verdict::failed);

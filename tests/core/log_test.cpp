@@ -47,7 +47,7 @@ TEST_F(Log, WhatAThrowingLoggerDidNotTakeGoesToStderrAndItsErrorIsSaidOnce) {
 TEST_F(Log, ALoggerMayThrowAnything) {
     set_logger([](LogLevel, std::string_view) { throw 42; });  // NOLINT: that a logger throws anything is the point
     log(LogLevel::error, "one");
-    set_logger([](LogLevel, std::string_view) { throw test::Wordless(); });
+    set_logger([](LogLevel, std::string_view) { throw eventy::test::Wordless(); });
     log(LogLevel::error, "two");
     EXPECT_EQ(on_stderr(),
               "eventy: error: the logger threw something that is no std::exception\neventy: error: one\n"

@@ -74,7 +74,7 @@ TEST(RetryDecision, AFunctionThatThrowsGivesUpAndIsToldOf) {
 
 TEST(RetryDecision, AFunctionMayThrowAnExceptionWithoutWords) {
     const RetryPolicy policy{
-        .decide = [](int, const std::string&) -> std::optional<milliseconds> { throw test::Wordless(); }};
+        .decide = [](int, const std::string&) -> std::optional<milliseconds> { throw eventy::test::Wordless(); }};
     std::string error = "broken";
     EXPECT_FALSE(next_attempt_after(policy, 1, error, 0));
     EXPECT_EQ(error, "broken; and the retry policy threw: an exception whose what() is a null pointer");
