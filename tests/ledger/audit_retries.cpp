@@ -24,10 +24,11 @@ RetriesByHand::RetriesByHand(const std::vector<Record>& records) {
     }
 }
 
-bool RetriesByHand::asked_before(const std::string& token, Micros at) const {
+bool RetriesByHand::asked(const std::string& token, Micros from, Micros to) const {
     const auto calls = calls_.find(token);
     return calls != calls_.end() && std::any_of(calls->second.begin(), calls->second.end(), [&](const Call& call) {
-               return call.asked <= at + Timeline::about && (!call.answered || call.note == "taken up");
+               return call.asked >= from && call.asked <= to + Timeline::about &&
+                      (!call.answered || call.note == "taken up");
            });
 }
 

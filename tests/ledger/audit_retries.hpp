@@ -13,8 +13,8 @@ class RetriesByHand {
 public:
     explicit RetriesByHand(const std::vector<Record>&);
 
-    /// Whether somebody had begun to ask for one, and was not refused.
-    bool asked_before(const std::string& token, Micros) const;
+    /// Whether somebody had begun to ask for one in this time, and was not refused.
+    bool asked(const std::string& token, Micros from, Micros to) const;
     /// When the last one that had been asked for before this time was confirmed, if it was.
     std::optional<Micros> confirmed(const std::string& token, Micros asked_before) const;
     /// Against those that Redis knows.

@@ -184,14 +184,16 @@ private:
         }
     }
 
-    /// What was discarded before its take must not be handled.
+    /// What was discarded before its take must not be handled, unless it was retried since. To a group that did not
+    /// exist yet neither was anything.
     void check_discards() {
         for (const auto& [token, record] : discards_) {
             const auto runs = timeline_.runs_of().find(token);
             for (const auto i : runs == timeline_.runs_of().end() ? std::vector<std::size_t>() : runs->second) {
                 const Run& run = timeline_.runs()[i];
-                if (record.what == What::discarded && timeline_.taken_at(run) > record.at + Timeline::about &&
-                    life_of(run) == 0) {
+                const Micros taken = timeline_.taken_at(run);
+                if (record.what == What::discarded && taken > record.at + Timeline::about && life_of(run) == 0 &&
+                    !retries_.asked(token, record.at, taken)) {
                     find(Must::all_explained, token,
                          "event " + std::to_string(run.id) + " was taken by " + run.worker +
                              " after it had been discarded");
@@ -298,7 +300,7 @@ private:
             return {};
         }
         if (life_of(again) != life_of(before)) {
-            const bool anew = again.attempt == 1 && retries_.asked_before(again.token, timeline_.taken_at(again));
+            const bool anew = again.attempt == 1 && retries_.asked(again.token, 0, timeline_.taken_at(again));
             return anew ? "retried by hand" : "";
         }
         if (again.attempt > before.attempt) {
