@@ -22,11 +22,10 @@ inline constexpr auto patience = std::chrono::seconds(30);
 template <class T>
 class Line {
 public:
+    /// Told under the lock: who hears of the last one may end the line.
     void add(T one) {
-        {
-            const std::lock_guard lock(mutex_);
-            all_.push_back(std::move(one));
-        }
+        const std::lock_guard lock(mutex_);
+        all_.push_back(std::move(one));
         changed_.notify_all();
     }
     T next(const char* what) {
