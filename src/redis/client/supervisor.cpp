@@ -100,6 +100,9 @@ void Supervisor::slow_one_is_down(const Loss& loss) {
     if (loss.kind == Loss::Kind::refused) {
         end_tries();
         connection_down(loss);
+    } else {
+        log_loss(loss);  // a server that loads its data answers late, and says so
+        owner_.down(loss);
     }
 }
 
