@@ -58,6 +58,26 @@ TEST(Silence, ASlowHandshakeIsWaitedForWhileOthersAreTried) {
     EXPECT_EQ(answered_by, 0);
 }
 
+TEST(Silence, WhatASlowHandshakeIsRefusedForIsSaidAtOnce) {
+    Gate another_try;
+    FakePeer peer([&](Session& session) {
+        if (session.number() > 0) {
+            another_try.open();
+            session.wait_for_hang_up();
+            return;
+        }
+        another_try.pass();
+        while (session.command()) {
+            session.write("-WRONGPASS invalid username-password pair or user is disabled.\r\n");
+        }
+    });
+    TestClient client(with_login(peer));
+    const auto result = client.ask({"ECHO", "1"});
+    ASSERT_FALSE(result.ok());
+    EXPECT_EQ(result.failure().code, errc::connection);
+    EXPECT_TRUE(contains(result.failure().message, "wrong password")) << result.failure().message;
+}
+
 TEST(Deadlines, AnAbandonedReplyIsConsumed) {
     Gate gate;
     FakePeer peer([&](Session& session) {
